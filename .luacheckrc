@@ -1,0 +1,6 @@
+-- Lua 5.1 to 5.4 and LuaJIT share this source: only what all of them have.
+std = "min"
+max_line_length = 100
+files["spec"] = { std = "+busted" }
+files["spec/server"] = { std = "ngx_lua" }
+files["lua/leadping/codec.lua"] = { read_globals = { math = { fields = { "type" } } } }

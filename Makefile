@@ -1,0 +1,120 @@
+# Makefile: builds, tests and installs leadping for Lua.
+# `make help` lists the targets. What may be set: CC, CFLAGS, LUA_VERSION,
+# PREFIX, DESTDIR; and LUA_CFLAGS, CURL_CFLAGS, CURL_LIBS where pkg-config
+# does not know. luarocks builds and installs through this file too.
+# MIT, see LICENSE.
+
+LUA_VERSION ?= 5.4
+LUA ?= lua$(LUA_VERSION)
+PREFIX ?= /usr/local
+INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
+INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
+
+PKG_CONFIG ?= pkg-config
+LUA_CFLAGS ?= $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(shell for name in \
+  lua$(LUA_VERSION) lua-$(LUA_VERSION) lua; do \
+  $(PKG_CONFIG) --cflags $$name 2>/dev/null && break; done))
+CURL_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null)
+CURL_LIBS ?= $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null),-lcurl)
+
+CFLAGS ?= -O2 -g
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
+  -Wmissing-prototypes -Wwrite-strings -Wconversion
+ALL_CFLAGS = -std=c99 -fPIC -fvisibility=hidden $(WARNINGS) $(CFLAGS) \
+  $(LUA_CFLAGS) $(CURL_CFLAGS)
+
+# nodelete: a thread of libcurl's resolver may outlive the last session, and
+# with it the last reference to the module (csrc/transfer.c, QUICK_EXIT).
+ifeq ($(shell uname -s),Darwin)
+MODULE_LDFLAGS = -bundle -undefined dynamic_lookup
+else
+MODULE_LDFLAGS = -shared -Wl,-z,nodelete
+endif
+
+BUILD = build/$(LUA_VERSION)
+CORE = $(BUILD)/leadping/core.so
+SOURCES = $(wildcard csrc/*.c)
+OBJECTS = $(SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
+MODULES = $(patsubst lua/%,%,$(wildcard lua/leadping/*.lua lua/leadping/*/*.lua))
+
+# What lets any Lua use the checkout. ";;" stands for Lua's own default path.
+CHECKOUT_PATH = $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(or $(LUA_PATH),;)
+CHECKOUT_CPATH = $(CURDIR)/$(BUILD)/?.so;$(or $(LUA_CPATH),;)
+CHECKOUT_ENV = LUA_PATH='$(CHECKOUT_PATH)' LUA_CPATH='$(CHECKOUT_CPATH)'
+EMULATOR = spec/server/emulator
+BUSTED = $(LUA) "$$(command -v busted)"
+
+.PHONY: all help demo test lint bench emulator env install uninstall clean
+.PHONY: tools-run tools-test tools-lint tools-bench format
+
+all: $(CORE)
+
+help:
+	@echo 'make            build the module'
+	@echo 'make demo       clear three overrides on the emulator'
+	@echo 'make test       run all specs'
+	@echo 'make emulator   run the emulator until Ctrl-C, to prototype without a key'
+	@echo 'make env        print the exports that let any Lua use this checkout'
+	@echo 'make install    install to PREFIX ($(PREFIX)), under DESTDIR'
+	@echo 'make uninstall  take it out again'
+	@echo 'make bench      measure, beside C programs that do the same'
+	@echo 'make lint       luacheck, clang-tidy, cppcheck, formatting'
+	@echo 'make format     put the C sources in form'
+	@echo 'make clean      remove build/'
+
+$(CORE): $(OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(MODULE_LDFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(CURL_LIBS) -lpthread
+
+$(BUILD)/obj/%.o: csrc/%.c $(wildcard csrc/*.h) Makefile
+	@mkdir -p $(@D) $(BUILD)/leadping
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# Each asks .ci/install for the programs and libraries that it uses itself.
+tools-run tools-test tools-lint tools-bench: tools-%:
+	@.ci/install $*
+
+demo: tools-run
+	@$(MAKE) --no-print-directory all
+	@$(EMULATOR) run env $(CHECKOUT_ENV) $(LUA) examples/demo.lua
+
+test: tools-test
+	@$(MAKE) --no-print-directory all
+	@EMULATOR_RECORD=1 $(EMULATOR) run env $(CHECKOUT_ENV) LUA='$(LUA)' \
+	  $(BUSTED) $(SPECS)
+
+bench: tools-bench
+	@$(MAKE) --no-print-directory all
+	@env $(CHECKOUT_ENV) LUA='$(LUA)' CC='$(CC)' CURL_LIBS='$(CURL_LIBS)' \
+	  spec/bench/run
+
+emulator: tools-run
+	@$(EMULATOR) serve
+
+env:
+	@echo "export LUA_PATH='$(CHECKOUT_PATH)'"
+	@echo "export LUA_CPATH='$(CHECKOUT_CPATH)'"
+
+lint: tools-lint
+	luacheck --quiet lua spec examples .luacheckrc
+	clang-format --dry-run --Werror csrc/*.[ch]
+	clang-tidy --quiet csrc/*.c -- -std=c99 $(LUA_CFLAGS) $(CURL_CFLAGS)
+	cppcheck --quiet --std=c99 --enable=warning,portability,performance \
+	  --inline-suppr --error-exitcode=1 csrc
+
+format: tools-lint
+	clang-format -i csrc/*.[ch]
+
+install: all
+	install -d '$(DESTDIR)$(INST_LIBDIR)/leadping'
+	install -m 755 $(CORE) '$(DESTDIR)$(INST_LIBDIR)/leadping/core.so'
+	@for module in $(MODULES); do \
+	  install -d "$(DESTDIR)$(INST_LUADIR)/$$(dirname $$module)" && \
+	  install -m 644 "lua/$$module" "$(DESTDIR)$(INST_LUADIR)/$$module" || exit 1; \
+	  echo "install lua/$$module"; \
+	done
+
+uninstall:
+	rm -rf '$(DESTDIR)$(INST_LIBDIR)/leadping' '$(DESTDIR)$(INST_LUADIR)/leadping'
+
+clean:
+	rm -rf build

@@ -1,0 +1,21 @@
+/* compat.h: the few calls that differ between Lua 5.1 and 5.5, under our names.
+ * Everything else in csrc is the part of the C API that all of them share.
+ * Not here: libcurl's differences (transfer.c) and any behaviour.
+ * MIT, see LICENSE. */
+#ifndef LEADPING_COMPAT_H
+#define LEADPING_COMPAT_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#if LUA_VERSION_NUM >= 502
+#define set_functions(L, list) luaL_setfuncs(L, list, 0)
+/* The thread whose hook lua.c sets at Ctrl-C; nil where it can't be known. */
+#define push_main_thread(L)                                                    \
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD)
+#else
+#define set_functions(L, list) luaL_register(L, NULL, list)
+#define push_main_thread(L) lua_pushnil(L)
+#endif
+
+#endif

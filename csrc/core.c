@@ -1,0 +1,51 @@
+/* core.c: opens leadping.core, the C half of the module.
+ * Collects what the other files define; knows nothing of its own but the
+ * clock and the versions.
+ * MIT, see LICENSE. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "core.h"
+
+#include <time.h>
+
+#include <curl/curl.h>
+
+#include "compat.h"
+
+/* clock() -> seconds on a clock that never goes back; its zero means nothing */
+static int core_clock(lua_State *L)
+{
+  struct timespec now = {0, 0};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"base_url", core_base_url},
+    {"ca_path", core_ca_path},
+    {"clock", core_clock},
+    {"decode", core_decode},
+    {"is_utf8", core_is_utf8},
+    {"schema", core_schema},
+    {"segment", core_segment},
+    {"session", core_session},
+    {NULL, NULL},
+};
+
+int luaopen_leadping_core(lua_State *L);
+
+#if defined(__GNUC__)
+__attribute__((visibility("default")))
+#endif
+int luaopen_leadping_core(lua_State *L)
+{
+  session_register(L);
+  lua_newtable(L);
+  set_functions(L, functions);
+  lua_pushliteral(L, LEADPING_VERSION);
+  lua_setfield(L, -2, "version");
+  lua_pushstring(L, curl_version_info(CURLVERSION_NOW)->version);
+  lua_setfield(L, -2, "curl_version");
+  return 1;
+}

@@ -1,0 +1,24 @@
+/* core.h: what the files of csrc offer to core.c, and the version.
+ * LEADPING_VERSION is the only place where the version is written in code;
+ * the rockspec repeats it in its name and a spec holds the two together.
+ * MIT, see LICENSE. */
+#ifndef LEADPING_CORE_H
+#define LEADPING_CORE_H
+
+#include <lua.h>
+
+#define LEADPING_VERSION "0.1.0"
+
+/* Lua functions; each is described where it is defined. */
+int core_base_url(lua_State *L);
+int core_ca_path(lua_State *L);
+int core_decode(lua_State *L);
+int core_is_utf8(lua_State *L);
+int core_schema(lua_State *L);
+int core_segment(lua_State *L);
+int core_session(lua_State *L);
+
+/* Makes the session's metatable; called once when the module is loaded. */
+void session_register(lua_State *L);
+
+#endif

@@ -1,0 +1,311 @@
+/* session.c: many transfers on one libcurl multi handle, as a Lua userdata.
+ * The seam between mechanism and policy: requests go in by submit, results
+ * come out by next, step drives what lies between. Holds no Lua reference:
+ * transfers are known by integers, and what they mean is the caller's.
+ * MIT, see LICENSE. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compat.h"
+#include "core.h"
+#include "sigpipe.h"
+#include "transfer.h"
+
+#define METATABLE "leadping.session"
+
+/* The longest wait inside one step, in milliseconds. libcurl does not tell of
+ * a signal that ends a wait, so step goes back to Lua this often, where the
+ * hook that lua.c sets at Ctrl-C can run. */
+#define SLICE 200
+
+struct session {
+  CURLM *multi; /* NULL: not yet open, or closed */
+  struct transfer_options options;
+  struct transfer *owned;
+  struct transfer *spare;
+  struct transfer *first_finished, **last_finished;
+  int finished;        /* how many */
+  lua_Integer last_id; /* ids are never used twice */
+  lua_Hook main_hook;  /* the main thread's when something was submitted */
+};
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+static CURLcode curl_state;
+
+/* Never undone: other users of libcurl may live in the same process. */
+static void init_curl(void) { curl_state = curl_global_init(CURL_GLOBAL_ALL); }
+
+static struct session *check_session(lua_State *L)
+{
+  struct session *s = luaL_checkudata(L, 1, METATABLE);
+  if (!s->multi) luaL_error(L, "the session is closed");
+  return s;
+}
+
+/* The one way in which methods report what they cannot do. */
+static int push_failure(lua_State *L, const char *message)
+{
+  lua_pushnil(L);
+  lua_pushstring(L, message);
+  return 2;
+}
+
+/* ---- lists ---- */
+
+static void add_spare(struct session *s, struct transfer *t)
+{
+  t->state = SPARE;
+  t->next = s->spare;
+  s->spare = t;
+}
+
+static void add_finished(struct session *s, struct transfer *t)
+{
+  t->state = FINISHED;
+  t->next = NULL;
+  *s->last_finished = t;
+  s->last_finished = &t->next;
+  s->finished++;
+}
+
+static void remove_finished(struct session *s, struct transfer *t)
+{
+  struct transfer **link = &s->first_finished;
+  while (*link != t) link = &(*link)->next;
+  *link = t->next;
+  if (!*link) s->last_finished = link;
+  s->finished--;
+}
+
+/* Makes sure that there is a spare transfer and returns it, still spare; NULL
+ * where there is no memory. */
+static struct transfer *get_spare(struct session *s)
+{
+  struct transfer *t = s->spare;
+  if (t) return t;
+  t = transfer_new(&s->options);
+  if (!t) return NULL;
+  t->next_owned = s->owned;
+  s->owned = t;
+  add_spare(s, t);
+  return t;
+}
+
+static struct transfer *find_transfer(struct session *s, lua_Integer id)
+{
+  struct transfer *t = s->owned;
+  while (t && (t->id != id || t->state == SPARE)) t = t->next_owned;
+  return t;
+}
+
+/* ---- driving ---- */
+
+/* Everything of a message is read before remove_handle, which frees it. */
+static void collect_finished(struct session *s)
+{
+  CURLMsg *message;
+  int left;
+  while ((message = curl_multi_info_read(s->multi, &left)) != NULL) {
+    CURL *easy = message->easy_handle;
+    CURLcode code = message->data.result;
+    char *data = NULL;
+    struct transfer *t;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &data);
+    curl_multi_remove_handle(s->multi, easy);
+    t = (struct transfer *)(void *)data;
+    t->code = code;
+    add_finished(s, t);
+  }
+}
+
+static CURLMcode perform(struct session *s)
+{
+  int running;
+  CURLMcode code = curl_multi_perform(s->multi, &running);
+  collect_finished(s);
+  return code;
+}
+
+static CURLMcode drive(struct session *s, lua_Number seconds)
+{
+  struct sigpipe_guard guard;
+  CURLMcode code;
+  sigpipe_hold(&guard);
+  code = perform(s);
+  if (!code && !s->finished && seconds > 0) {
+    int ms = seconds * 1000 < SLICE ? (int)(seconds * 1000) + 1 : SLICE;
+    code = curl_multi_poll(s->multi, NULL, 0, ms, NULL);
+    if (!code) code = perform(s);
+  }
+  sigpipe_release(&guard);
+  return code;
+}
+
+/* The hook of the main thread, the thread itself in *thread. */
+static lua_Hook main_hook(lua_State *L, lua_State **thread)
+{
+  push_main_thread(L);
+  *thread = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  return *thread ? lua_gethook(*thread) : NULL;
+}
+
+/* lua.c sets its Ctrl-C hook on the main thread only. Where we wait in a
+ * coroutine, a hook that came since the submit is set here too. */
+static void pass_hook_on(const struct session *s, lua_State *L)
+{
+  lua_State *thread;
+  lua_Hook hook = main_hook(L, &thread);
+  if (hook && hook != s->main_hook && thread != L)
+    lua_sethook(L, hook, lua_gethookmask(thread), lua_gethookcount(thread));
+}
+
+/* ---- methods ---- */
+
+/* session:submit(request) -> id | nil, message. request: transfer.h. */
+static int session_submit(lua_State *L)
+{
+  struct session *s = check_session(L);
+  struct transfer *t = get_spare(s);
+  lua_State *thread;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  if (!t || !transfer_prepare(t, L, 2))
+    return push_failure(L, "libcurl could not prepare the request");
+  if (curl_multi_add_handle(s->multi, t->easy) != CURLM_OK)
+    return push_failure(L, "libcurl could not start the transfer");
+  s->main_hook = main_hook(L, &thread);
+  s->spare = t->next;
+  t->state = ACTIVE;
+  t->id = ++s->last_id;
+  lua_pushinteger(L, t->id);
+  return 1;
+}
+
+/* session:step(seconds) -> how many results wait | nil, message.
+ * Lets transfers go on; where none has finished, waits for one, at most that
+ * long and at most 0.2 s. */
+static int session_step(lua_State *L)
+{
+  struct session *s = check_session(L);
+  CURLMcode code = drive(s, luaL_checknumber(L, 2));
+  pass_hook_on(s, L);
+  if (code) return push_failure(L, curl_multi_strerror(code));
+  lua_pushinteger(L, s->finished);
+  return 1;
+}
+
+/* session:next() -> id, result of one finished transfer | nil.
+ * The transfer stays finished until its result is complete on the stack. */
+static int session_next(lua_State *L)
+{
+  struct session *s = check_session(L);
+  struct transfer *t = s->first_finished;
+  if (!t) return 0;
+  lua_pushinteger(L, t->id);
+  transfer_push_result(t, L);
+  remove_finished(s, t);
+  add_spare(s, t);
+  return 2;
+}
+
+/* session:cancel(id) -> whether there was such a transfer.
+ * Its result will not come; its connection is closed unless HTTP/2 lets the
+ * stream end alone. */
+static int session_cancel(lua_State *L)
+{
+  struct session *s = check_session(L);
+  struct transfer *t = find_transfer(s, luaL_checkinteger(L, 2));
+  struct sigpipe_guard guard;
+  lua_pushboolean(L, t != NULL);
+  if (!t) return 1;
+  sigpipe_hold(&guard);
+  if (t->state == ACTIVE) curl_multi_remove_handle(s->multi, t->easy);
+  else remove_finished(s, t);
+  sigpipe_release(&guard);
+  add_spare(s, t);
+  return 1;
+}
+
+static void free_transfers(struct session *s)
+{
+  struct transfer *t;
+  while ((t = s->owned) != NULL) {
+    s->owned = t->next_owned;
+    if (t->state == ACTIVE) curl_multi_remove_handle(s->multi, t->easy);
+    transfer_free(t);
+  }
+}
+
+/* session:close(); also __gc. Closes all connections; once is enough. */
+static int session_close(lua_State *L)
+{
+  struct session *s = luaL_checkudata(L, 1, METATABLE);
+  struct sigpipe_guard guard;
+  sigpipe_hold(&guard);
+  free_transfers(s);
+  if (s->multi) curl_multi_cleanup(s->multi);
+  sigpipe_release(&guard);
+  free(s->options.ca_file);
+  free(s->options.ca_path);
+  free(s->options.proxy);
+  memset(s, 0, sizeof *s);
+  return 0;
+}
+
+/* ---- making one ---- */
+
+/* A copy of the string options[name], NULL where it is nil. */
+static char *copy_option(lua_State *L, const char *name)
+{
+  char *copy = NULL;
+  lua_getfield(L, 1, name);
+  if (!lua_isnil(L, -1)) {
+    copy = strdup(luaL_checkstring(L, -1));
+    if (!copy) luaL_error(L, "not enough memory");
+  }
+  lua_pop(L, 1);
+  return copy;
+}
+
+/* session { ca_file, ca_path, proxy } -> session.
+ * The userdata is closed and collectable before it acquires anything. */
+int core_session(lua_State *L)
+{
+  struct session *s;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  s = lua_newuserdata(L, sizeof *s);
+  memset(s, 0, sizeof *s);
+  luaL_getmetatable(L, METATABLE);
+  lua_setmetatable(L, -2);
+  pthread_once(&curl_once, init_curl);
+  if (curl_state) return luaL_error(L, "libcurl could not start");
+  s->options.ca_file = copy_option(L, "ca_file");
+  s->options.ca_path = copy_option(L, "ca_path");
+  s->options.proxy = copy_option(L, "proxy");
+  s->last_finished = &s->first_finished;
+  s->multi = curl_multi_init();
+  if (!s->multi) return luaL_error(L, "not enough memory");
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"cancel", session_cancel},
+    {"close", session_close},
+    {"next", session_next},
+    {"step", session_step},
+    {"submit", session_submit},
+    {"__gc", session_close},
+    {NULL, NULL},
+};
+
+void session_register(lua_State *L)
+{
+  luaL_newmetatable(L, METATABLE);
+  set_functions(L, methods);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}

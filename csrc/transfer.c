@@ -1,0 +1,376 @@
+/* transfer.c: one request and its answer on one libcurl easy handle.
+ * libcurl's callbacks here run no Lua, so that no Lua error can cross libcurl.
+ * Policy (what to send, what an answer means, retries) is Lua's.
+ * MIT, see LICENSE. */
+#include "transfer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "failures.h"
+
+#define HEAD_MAX 65536 /* bytes of header lines, interim answers included */
+
+/* ---- libcurl's callbacks: each returns less than it got to stop ---- */
+
+static int keep(struct transfer *t, struct buffer *buffer, const char *bytes,
+                size_t length, size_t limit, const char *what)
+{
+  enum append_result result = buffer_append(buffer, bytes, length, limit);
+  if (result == OVER_LIMIT) t->too_large = what;
+  return result == APPENDED;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *data)
+{
+  struct transfer *t = data;
+  size_t length = size * count;
+  return keep(t, &t->body, bytes, length, t->max_body, "body") ? length : 0;
+}
+
+/* An interim answer (1xx) is forgotten when the next one starts; a trailer
+ * section comes behind head_complete and is not kept. */
+static size_t on_header(char *line, size_t size, size_t count, void *data)
+{
+  struct transfer *t = data;
+  size_t length = size * count;
+  t->head_received += length;
+  if (t->head_received > HEAD_MAX) {
+    t->too_large = "header section";
+    return 0;
+  }
+  if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+    buffer_clear(&t->head);
+    t->head_complete = 0;
+    return length;
+  }
+  if (t->head_complete) return length;
+  if (length <= 2) t->head_complete = 1;
+  return keep(t, &t->head, line, length, HEAD_MAX, "header section") ? length
+                                                                     : 0;
+}
+
+/* Called each time the request is about to be sent, also when libcurl sends it
+ * again by itself because a kept connection was dead. */
+static int on_send(void *data, char *ip, char *local_ip, int port,
+                   int local_port)
+{
+  struct transfer *t = data;
+  (void)ip, (void)local_ip, (void)port, (void)local_port;
+  t->sends++;
+  return CURL_PREREQFUNC_OK;
+}
+
+/* ---- setting up ---- */
+
+static const struct {
+  CURLoption option;
+  long value;
+} fixed_options[] = {
+    {CURLOPT_NOSIGNAL, 1},
+    {CURLOPT_FOLLOWLOCATION, 0},
+    {CURLOPT_PATH_AS_IS, 1},
+    {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+    {CURLOPT_SSL_VERIFYPEER, 1},
+    {CURLOPT_SSL_VERIFYHOST, 2},
+    {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
+    {CURLOPT_HTTP09_ALLOWED, 0},
+    {CURLOPT_NETRC, CURL_NETRC_IGNORED},
+    {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
+    {CURLOPT_TCP_KEEPALIVE, 1},
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* Ends a transfer without waiting for its resolver thread; such a thread
+     * may outlive the last session, so the module is linked nodelete. */
+    {CURLOPT_QUICK_EXIT, 1},
+#endif
+};
+
+static CURLcode set_fixed_options(CURL *easy)
+{
+  CURLcode code = CURLE_OK;
+  size_t i;
+  for (i = 0; i < sizeof fixed_options / sizeof fixed_options[0]; i++)
+    if (!code)
+      code = curl_easy_setopt(easy, fixed_options[i].option,
+                              fixed_options[i].value);
+  return code;
+}
+
+static CURLcode set_protocols(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+  return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  return curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
+                          (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+}
+
+static CURLcode set_callbacks(struct transfer *t)
+{
+  CURLcode code = curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body);
+  if (!code) code = curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+  if (!code)
+    code = curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_header);
+  if (!code) code = curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
+  if (!code) code = curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, on_send);
+  if (!code) code = curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t);
+  if (!code) code = curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->error);
+  if (!code) code = curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+  return code;
+}
+
+/* A given file or directory stands alone: without this, libcurl's built-in
+ * one would be trusted beside it. */
+static CURLcode set_authorities(CURL *easy, const struct transfer_options *o)
+{
+  CURLcode code = CURLE_OK;
+  if (o->ca_file || o->ca_path) {
+    code = curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file);
+    if (!code) code = curl_easy_setopt(easy, CURLOPT_CAPATH, o->ca_path);
+  }
+  return code;
+}
+
+static CURLcode set_options(struct transfer *t,
+                            const struct transfer_options *options)
+{
+  CURLcode code = set_fixed_options(t->easy);
+  if (!code) code = set_protocols(t->easy);
+  if (!code) code = set_callbacks(t);
+  if (!code) code = set_authorities(t->easy, options);
+  if (!code) code = curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+  if (!code && options->proxy)
+    code = curl_easy_setopt(t->easy, CURLOPT_PROXY, options->proxy);
+  return code;
+}
+
+struct transfer *transfer_new(const struct transfer_options *options)
+{
+  struct transfer *t = calloc(1, sizeof *t);
+  if (!t) return NULL;
+  t->easy = curl_easy_init();
+  if (t->easy && set_options(t, options) == CURLE_OK) return t;
+  transfer_free(t);
+  return NULL;
+}
+
+void transfer_free(struct transfer *t)
+{
+  curl_easy_cleanup(t->easy);
+  curl_slist_free_all(t->headers);
+  buffer_free(&t->head);
+  buffer_free(&t->body);
+  free(t);
+}
+
+/* ---- a request ---- */
+
+static void forget_answer(struct transfer *t)
+{
+  buffer_clear(&t->head);
+  buffer_clear(&t->body);
+  t->head_received = 0;
+  t->head_complete = 0;
+  t->sends = 0;
+  t->too_large = NULL;
+  t->code = CURLE_OK;
+  t->error[0] = '\0';
+}
+
+/* A header that ends early or goes on to a next line would be another one. */
+static const char *check_header(lua_State *L, int index)
+{
+  size_t length;
+  const char *text = luaL_checklstring(L, index, &length);
+  if (strlen(text) != length || strpbrk(text, "\r\n"))
+    luaL_error(L, "a request's header holds CR, LF or NUL");
+  return text;
+}
+
+/* Appends "name: value" of the pair at the top of the stack. The list belongs
+ * to the transfer throughout, so that an error raised here leaks nothing. */
+static int add_header(struct transfer *t, lua_State *L)
+{
+  struct curl_slist *longer;
+  lua_pushvalue(L, -2);
+  lua_pushfstring(L, "%s: %s", check_header(L, -1), check_header(L, -2));
+  longer = curl_slist_append(t->headers, lua_tostring(L, -1));
+  lua_pop(L, 2);
+  if (longer) t->headers = longer;
+  return longer != NULL;
+}
+
+/* Takes the headers table at the top of the stack. */
+static int set_headers(struct transfer *t, lua_State *L)
+{
+  curl_slist_free_all(t->headers);
+  t->headers = NULL;
+  luaL_checktype(L, -1, LUA_TTABLE);
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+    if (!add_header(t, L)) {
+      lua_pop(L, 2);
+      return 0;
+    }
+  return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK;
+}
+
+static int set_text(struct transfer *t, CURLoption option, lua_State *L)
+{
+  return curl_easy_setopt(t->easy, option, luaL_checkstring(L, -1)) == CURLE_OK;
+}
+
+/* Seconds to whole milliseconds, up, so that 0 (libcurl's "never") cannot
+ * come of a short time. */
+static int set_seconds(struct transfer *t, CURLoption option, lua_State *L)
+{
+  lua_Number ms = luaL_checknumber(L, -1) * 1000;
+  long whole = ms < 1 ? 1 : ms > 1e9 ? 1000000000L : (long)ms;
+  if ((lua_Number)whole < ms && ms < 1e9) whole++;
+  return curl_easy_setopt(t->easy, option, whole) == CURLE_OK;
+}
+
+int transfer_prepare(struct transfer *t, lua_State *L, int index)
+{
+  int done;
+  forget_answer(t);
+  lua_getfield(L, index, "url");
+  done = set_text(t, CURLOPT_URL, L);
+  lua_getfield(L, index, "method");
+  done = done && set_text(t, CURLOPT_CUSTOMREQUEST, L);
+  lua_getfield(L, index, "headers");
+  done = done && set_headers(t, L);
+  lua_getfield(L, index, "timeout");
+  done = done && set_seconds(t, CURLOPT_TIMEOUT_MS, L);
+  lua_getfield(L, index, "connect_timeout");
+  done = done && set_seconds(t, CURLOPT_CONNECTTIMEOUT_MS, L);
+  lua_getfield(L, index, "max_body");
+  t->max_body = (size_t)luaL_checknumber(L, -1);
+  lua_pop(L, 6);
+  return done;
+}
+
+/* ---- the result ---- */
+
+static const char *lower_case(char *name, size_t length)
+{
+  size_t i;
+  for (i = 0; i < length; i++)
+    if (name[i] >= 'A' && name[i] <= 'Z') name[i] = (char)(name[i] - 'A' + 'a');
+  return name;
+}
+
+static int is_space(char c)
+{
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Sets name -> value in the table at the top of the stack. Lines of one name
+ * become one value, joined as RFC 9110, section 5.3 has it. */
+static void set_header(lua_State *L, char *name, size_t length,
+                       const char *value, const char *end)
+{
+  while (value < end && is_space(*value)) value++;
+  while (end > value && is_space(end[-1])) end--;
+  lua_pushlstring(L, lower_case(name, length), length);
+  lua_pushvalue(L, -1);
+  lua_rawget(L, -3);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushlstring(L, value, (size_t)(end - value));
+  } else {
+    lua_pushliteral(L, ", ");
+    lua_pushlstring(L, value, (size_t)(end - value));
+    lua_concat(L, 3);
+  }
+  lua_rawset(L, -3);
+}
+
+/* Pushes a table of lower-case names. */
+static void push_headers(struct transfer *t, lua_State *L)
+{
+  char *line = t->head.bytes, *end = line ? line + t->head.length : line;
+  lua_createtable(L, 0, 8);
+  while (line < end) {
+    char *line_end = memchr(line, '\n', (size_t)(end - line));
+    char *colon;
+    if (!line_end) line_end = end;
+    colon = memchr(line, ':', (size_t)(line_end - line));
+    if (colon) set_header(L, line, (size_t)(colon - line), colon + 1, line_end);
+    line = line_end + 1;
+  }
+}
+
+struct failure {
+  const char *kind;
+  int retryable;
+};
+
+static struct failure failure_of(const struct transfer *t)
+{
+  struct failure failure = {"connection", 1};
+  if (t->too_large) {
+    failure.kind = "too_large";
+    failure.retryable = 0;
+    return failure;
+  }
+  switch (t->code) {
+#define FAILURE(curl_code, name, again)                                        \
+  case curl_code:                                                              \
+    failure.kind = name;                                                       \
+    failure.retryable = again;                                                 \
+    break;
+    FAILURES(FAILURE)
+#undef FAILURE
+  default: break;
+  }
+  return failure;
+}
+
+static void push_message(const struct transfer *t, lua_State *L)
+{
+  if (t->too_large)
+    lua_pushfstring(L, "the answer's %s is over the limit", t->too_large);
+  else lua_pushstring(L, t->error[0] ? t->error : curl_easy_strerror(t->code));
+}
+
+static void set_integer(lua_State *L, const char *key, long value)
+{
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, key);
+}
+
+/* Adds to the result at the top of the stack what is known of a failure. */
+static void set_failure(struct transfer *t, lua_State *L)
+{
+  struct failure failure = failure_of(t);
+  long verify = 0;
+  curl_easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
+  lua_pushstring(L, failure.kind);
+  lua_setfield(L, -2, "kind");
+  push_message(t, L);
+  lua_setfield(L, -2, "message");
+  lua_pushboolean(L, failure.retryable);
+  lua_setfield(L, -2, "retryable");
+  set_integer(L, "code", (long)t->code);
+  set_integer(L, "verify", verify);
+}
+
+static void set_answer(struct transfer *t, lua_State *L)
+{
+  push_headers(t, L);
+  lua_setfield(L, -2, "headers");
+  lua_pushlstring(L, t->body.length ? t->body.bytes : "", t->body.length);
+  lua_setfield(L, -2, "body");
+}
+
+void transfer_push_result(struct transfer *t, lua_State *L)
+{
+  long status = 0;
+  curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+  lua_createtable(L, 0, 6);
+  set_integer(L, "sends", t->sends);
+  if (status) set_integer(L, "status", status);
+  if (t->code == CURLE_OK) set_answer(t, L);
+  else set_failure(t, L);
+}

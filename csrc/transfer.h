@@ -1,0 +1,53 @@
+/* transfer.h: one request and its answer on one libcurl easy handle.
+ * Owned by a session, which moves it between its lists; used again and again,
+ * since a new handle is dear. Knows neither the multi handle nor the API.
+ * MIT, see LICENSE. */
+#ifndef LEADPING_TRANSFER_H
+#define LEADPING_TRANSFER_H
+
+#include <curl/curl.h>
+
+#include "buffer.h"
+#include "compat.h"
+
+/* What is the same for all transfers of a session. Strings are malloc's and
+ * the session's own; NULL leaves libcurl's default. */
+struct transfer_options {
+  char *ca_file, *ca_path, *proxy;
+};
+
+enum transfer_state { SPARE, ACTIVE, FINISHED };
+
+struct transfer {
+  enum transfer_state state;
+  struct transfer *next;       /* among the spare or the finished ones */
+  struct transfer *next_owned; /* among all of the session's */
+  lua_Integer id;
+  CURL *easy;
+  struct curl_slist *headers; /* of the request */
+  struct buffer head, body;   /* of the answer */
+  size_t head_received;       /* bytes, of interim answers too */
+  size_t max_body;
+  int head_complete;
+  int sends;             /* how often the request began to be sent */
+  const char *too_large; /* what went over its limit, or NULL */
+  CURLcode code;
+  char error[CURL_ERROR_SIZE];
+};
+
+/* A new transfer, or NULL where there is no memory. */
+struct transfer *transfer_new(const struct transfer_options *options);
+
+/* The transfer is in no multi handle any more. */
+void transfer_free(struct transfer *transfer);
+
+/* Prepares for the request table at that (positive) stack index:
+ * { method, url, headers = name -> value, timeout, connect_timeout (seconds),
+ * max_body (bytes) }. Raises for a wrong type; 0 where libcurl refuses. */
+int transfer_prepare(struct transfer *transfer, lua_State *L, int index);
+
+/* Pushes the result, a table: { status, headers, body, sends } or
+ * { kind, message, retryable, code, verify, status, sends }. */
+void transfer_push_result(struct transfer *transfer, lua_State *L);
+
+#endif

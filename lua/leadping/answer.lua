@@ -1,0 +1,111 @@
+-- leadping.answer: what a whole answer means: a selection or an error.
+-- The one place where a status becomes a kind and an outcome.
+-- No I/O, no retries.
+-- MIT, see LICENSE.
+
+local codec = require "leadping.codec"
+local problem = require "leadping.problem"
+local retry = require "leadping.retry"
+local text = require "leadping.text"
+
+local answer = {}
+
+local SAMPLE_BYTES = 120
+
+local KINDS = {
+  [400] = "bad_request", [401] = "unauthorized", [403] = "forbidden",
+  [404] = "not_found", [429] = "rate_limited",
+}
+
+local MESSAGES = {
+  bad_request = "the API calls the request invalid",
+  unauthorized = "the API key is missing, wrong or expired",
+  forbidden = "the API key is not permitted to do this",
+  not_found = "the API knows no such conversation",
+  rate_limited = "over the API's limit of requests",
+  server_error = "the server failed",
+  unexpected_status = "an answer that this call does not have",
+}
+
+local function kind_of(status)
+  return KINDS[status] or (status >= 500 and "server_error") or "unexpected_status"
+end
+
+--- What a status says of the override. A 5xx is not a refusal: the server, or
+-- one behind the gateway, may have failed after the change was made.
+---@param status integer
+---@return leadping.Outcome
+function answer.outcome(status)
+  if status >= 200 and status < 300 then return "applied" end
+  return status >= 500 and "unknown" or "not_applied"
+end
+
+local HeaderNames = {
+  __index = function(headers, name)
+    if type(name) == "string" then return rawget(headers, name:lower()) end
+  end,
+}
+
+--- Headers that are found by their name in any case (RFC 9110, section 5.1).
+---@param headers table name -> value
+---@return table headers with lower-case names
+function answer.headers(headers)
+  local lower = {}
+  for name, value in pairs(headers) do lower[name:lower()] = value end
+  return setmetatable(lower, HeaderNames)
+end
+
+local function decode_error(response, message)
+  local body = response.body == "" and "the body is empty"
+    or ('the body begins "%s"'):format(text.sample(response.body, SAMPLE_BYTES))
+  return {
+    kind = "decode",
+    message = ("not an OutgoingNumberSelection: %s; %s"):format(message, body),
+  }
+end
+
+local function status_error(response, time)
+  local kind = kind_of(response.status)
+  local members = problem.decode(response.body, response.headers["content-type"])
+  local said = members and problem.describe(members)
+  return {
+    kind = kind,
+    message = said and ("%s: %s"):format(MESSAGES[kind], said) or MESSAGES[kind],
+    problem = members,
+    retryable = retry.is_retryable_status(response.status),
+    retry_after = retry.parse_after(response.headers["retry-after"], time),
+  }
+end
+
+--- Takes a key out of an answer that repeats it, so that no error carries it.
+local function redact(response, key)
+  response.body = text.redact(response.body, key)
+  for name, value in pairs(response.headers) do
+    response.headers[name] = text.redact(value, key)
+  end
+end
+
+--- Reads an answer. Where it is an error, the key is taken out of `response`.
+---@param response leadping.Response
+---@param key string? that was sent
+---@param time number seconds since the epoch, for a Retry-After that is a date
+---@return leadping.Selection? selection
+---@return table? fields for errors.new
+function answer.read(response, key, time)
+  local fields
+  if answer.outcome(response.status) == "applied" then
+    local selection, message = codec.decode(response.body)
+    if selection then return selection end
+    redact(response, key)
+    fields = decode_error(response, message)
+  else
+    redact(response, key)
+    fields = status_error(response, time)
+  end
+  fields.status = response.status
+  fields.outcome = answer.outcome(response.status)
+  fields.response = response
+  return nil, fields
+end
+
+return answer

@@ -1,0 +1,246 @@
+-- leadping.call: one conversation's way from its id to a result.
+-- A state machine without I/O: asked for the next request, told the result of
+-- each attempt, it says when to try again. The engine does the sending and the
+-- waiting. One deadline, set at the start, bounds everything.
+-- MIT, see LICENSE.
+
+local answer = require "leadping.answer"
+local core = require "leadping.core"
+local errors = require "leadping.errors"
+local failure = require "leadping.failure"
+local request = require "leadping.request"
+local retry = require "leadping.retry"
+local settings = require "leadping.settings"
+
+---@class leadping.Response
+---@field status integer
+---@field headers table<string, string> found by name in any case
+---@field body string the text as received
+---@field attempts integer
+---@field elapsed number seconds from the call to its end
+---@field reasons string[] why each attempt but the last was tried again
+
+local Call = {}
+Call.__index = Call
+
+--- A new call.
+---@param context table settings, budget, clock, time, random, listener
+---@param id string
+---@param limits table timeout, attempt_timeout, max_retries
+function Call.new(context, id, limits)
+  local started = context.clock()
+  return setmetatable({
+    context = context,
+    id = id,
+    limits = limits,
+    started = started,
+    deadline = started + limits.timeout,
+    attempts = 0,
+    reasons = {},
+  }, Call)
+end
+
+function Call:notify(name, fields)
+  local listener = self.context.listener
+  if not listener then return end
+  fields.name, fields.conversation_id = name, self.id
+  fields.attempt = self.attempts
+  local ok, raised = pcall(listener, fields)
+  -- Kept in a table, as what was raised may be nil or false.
+  if not ok and not self.hook_error then self.hook_error = { raised } end
+end
+
+-- settling -------------------------------------------------------------------
+
+function Call:elapsed()
+  return self.context.clock() - self.started
+end
+
+local function complete_response(self, response)
+  response.attempts, response.elapsed = self.attempts, self:elapsed()
+  response.reasons = self.reasons
+  self.response = response
+end
+
+local function settle(self, fields)
+  self.settled = true
+  self:notify("done", {
+    status = fields.status, kind = fields.kind, elapsed = self:elapsed(),
+  })
+end
+
+function Call:succeed(selection, response)
+  retry.earn(self.context.budget)
+  self.selection = selection
+  complete_response(self, response)
+  settle(self, { status = response.status })
+end
+
+--- An earlier attempt may have been carried out: a later refusal, or a request
+-- that did not leave any more, does not change that.
+local function final_outcome(self, outcome)
+  if self.in_doubt and outcome ~= "applied" then return "unknown" end
+  return outcome
+end
+
+function Call:fail(fields)
+  fields.conversation_id = self.id
+  fields.attempts, fields.elapsed = self.attempts, self:elapsed()
+  fields.reasons = self.reasons
+  fields.outcome = final_outcome(self, fields.outcome)
+  if fields.response then complete_response(self, fields.response) end
+  self.err = errors.new(fields)
+  settle(self, fields)
+end
+
+--- The caller's three results. Raises what the hook raised, once.
+---@return leadping.Selection? selection
+---@return leadping.Error? err
+---@return leadping.Response? response
+function Call:results()
+  if self.hook_error then error(self.hook_error[1], 0) end
+  return self.selection, self.err, self.response
+end
+
+-- sending --------------------------------------------------------------------
+
+--- The id's URL, made once; fails the call where the id cannot be in one.
+local function get_url(self)
+  if self.url then return self.url end
+  local segment, wrong = core.segment(self.id)
+  if not segment then
+    self:fail {
+      kind = "invalid_id", outcome = "not_sent",
+      message = "the conversation's id cannot be sent: " .. wrong,
+    }
+    return nil
+  end
+  self.url = request.url(self.context.settings, segment)
+  return self.url
+end
+
+local function get_key(self)
+  local key, err = self.next_key, nil
+  self.next_key = nil
+  if not key then key, err = settings.current_key(self.context.settings) end
+  if err then self:fail(err) end
+  self.key = key
+  return key
+end
+
+local function out_of_time(self)
+  return {
+    kind = "timeout", outcome = "not_sent", retryable = true,
+    message = ("no time left of %g s (timeout)"):format(self.limits.timeout),
+  }
+end
+
+--- The request of the next attempt, for a session; nil where the call is
+-- settled instead.
+function Call:next_request()
+  local url = get_url(self)
+  local key = url and get_key(self)
+  if not key then return nil end
+  local now = self.context.clock()
+  local left = self.deadline - now
+  if left <= 0 then return self:fail(out_of_time(self)) end
+  local values = self.context.settings
+  self.attempts = self.attempts + 1
+  self.attempt_started = now
+  self.attempt_limit = math.min(self.limits.attempt_timeout, left)
+  self:notify("request", {})
+  return {
+    method = "DELETE",
+    url = url,
+    headers = request.headers(values, key),
+    timeout = self.attempt_limit,
+    connect_timeout = values.connect_timeout,
+    max_body = values.max_body,
+  }
+end
+
+-- results --------------------------------------------------------------------
+
+--- Names the option whose limit ran out.
+local function explain_timeout(self, fields)
+  if fields.kind ~= "timeout" then return end
+  local spent = self.context.clock() - self.attempt_started
+  if spent < self.attempt_limit * 0.99 then
+    fields.message = fields.message .. " (connect_timeout)"
+  elseif self.attempt_limit < self.limits.attempt_timeout then
+    fields.message = ("%s (timeout = %g s)"):format(fields.message, self.limits.timeout)
+  else
+    fields.message = ("%s (attempt_timeout = %g s)"):format(fields.message,
+      self.limits.attempt_timeout)
+  end
+end
+
+--- Reads a session's result: a selection and its response, or error fields.
+local function read_result(self, result)
+  if result.kind then
+    local fields = failure.fields(result, answer.outcome)
+    explain_timeout(self, fields)
+    return nil, fields
+  end
+  local response = {
+    status = result.status, body = result.body,
+    headers = answer.headers(result.headers),
+  }
+  local selection, fields = answer.read(response, self.key, self.context.time())
+  return selection, fields or response
+end
+
+--- A 401 is worth another try only with another key.
+local function has_other_key(self, fields)
+  local values = self.context.settings
+  if fields.kind ~= "unauthorized" or self.had_other_key
+    or type(values.api_key) ~= "function" then
+    return false
+  end
+  local key = settings.current_key(values)
+  if not key or key == self.key then return false end
+  self.had_other_key, self.next_key = true, key
+  return true
+end
+
+local function reason_of(fields)
+  return fields.status and fields.kind ~= "timeout"
+    and ("status %d"):format(fields.status) or fields.kind
+end
+
+--- Seconds to wait before the next attempt; nil where there is to be none.
+local function retry_delay(self, fields)
+  if self.attempts > self.limits.max_retries then return nil end
+  if has_other_key(self, fields) then return 0 end
+  if not fields.retryable then return nil end
+  local context = self.context
+  local delay = retry.wait(fields.retry_after, self.attempts,
+    self.deadline - context.clock(), context.settings.max_retry_after,
+    context.random)
+  return delay and retry.spend(context.budget) and delay or nil
+end
+
+local function try_again(self, fields, delay)
+  local reason = reason_of(fields)
+  self.reasons[#self.reasons + 1] = reason
+  self.due = self.context.clock() + delay
+  self:notify("retry", { reason = reason, delay = delay })
+  if delay > 0 then self:notify("wait", { reason = reason, delay = delay }) end
+end
+
+--- Takes the result of an attempt. Afterwards the call is settled, or `due`
+-- says when the next attempt is.
+function Call:take(result)
+  local selection, other = read_result(self, result)
+  self:notify("response", {
+    status = result.status, kind = not selection and other.kind or nil,
+    elapsed = self.context.clock() - self.attempt_started,
+  })
+  if selection then return self:succeed(selection, other) end
+  -- libcurl may have sent twice: whatever became of the first is not known.
+  if other.outcome == "unknown" or (result.sends or 1) > 1 then self.in_doubt = true end
+  local delay = retry_delay(self, other)
+  if delay then try_again(self, other, delay) else self:fail(other) end
+end
+
+return Call

@@ -1,0 +1,138 @@
+-- leadping.client: the client and its methods, as users see it.
+-- Checks arguments and raises for wrong ones; everything else is delegated.
+-- A client's state is kept out of the client, so that a REPL or a dump of it
+-- does not show the key.
+-- MIT, see LICENSE.
+
+local answer = require "leadping.answer"
+local core = require "leadping.core"
+local Engine = require "leadping.engine"
+local errors = require "leadping.errors"
+local options = require "leadping.options"
+local request = require "leadping.request"
+local settings = require "leadping.settings"
+
+---@class leadping.Client
+local Client = { __name = "leadping.client" }
+Client.__index = Client
+
+local engines = setmetatable({}, { __mode = "k" }) -- client -> engine, or false
+
+--- Raises at the line that called the public function.
+local function raise(method, message)
+  error(("%s: %s"):format(method, message), 3)
+end
+
+local function type_error(name, expected, value)
+  return ("bad argument '%s' (%s expected, got %s)"):format(name, expected, type(value))
+end
+
+--- The client's engine, and what is wrong where it has none.
+local function get_engine(client, method)
+  local engine = engines[client]
+  if engine then return engine end
+  if engine == false then return nil, "the client is closed" end
+  return nil, ("bad argument 'self' (a client expected, got %s): call "
+    .. "client:%s(…), with a colon"):format(type(client), method)
+end
+
+--- Makes a client.
+---@param given table? see leadping.options
+---@return leadping.Client? client
+---@return leadping.Error? err no_api_key
+function Client.new(given)
+  local values, err, wrong = settings.new(given == nil and {} or given)
+  if wrong then raise("leadping.new", wrong) end
+  if not values then return nil, err end
+  local client = setmetatable({}, Client)
+  engines[client] = Engine.new(values)
+  return client
+end
+
+--- Clears a conversation's sender-number override: the conversation goes back
+-- to automatic choice. DELETE /phone-numbers/outgoing/conversation/{id}/override
+---@param id string the conversation's id, as the API gives it, not escaped
+---@param given table? timeout, attempt_timeout, max_retries
+---@return leadping.Selection? selection the number that is chosen now
+---@return leadping.Error? err
+---@return leadping.Response? response the last answer, where one came whole
+function Client:clear_override(id, given)
+  local engine, wrong = get_engine(self, "clear_override")
+  if not engine then raise("clear_override", wrong) end
+  if type(id) ~= "string" then
+    raise("clear_override", type_error("conversation_id", "string", id))
+  end
+  local limits, bad_option = options.for_call(given, engine.settings)
+  if not limits then raise("clear_override", bad_option) end
+  return engine:call(id, limits):results()
+end
+
+--- The request of clear_override, for another HTTP stack. Its headers hold the
+-- key; tostring() of it does not.
+---@param id string
+---@return leadping.Request? request
+---@return leadping.Error? err invalid_id, no_api_key
+function Client:request(id)
+  local engine, wrong = get_engine(self, "request")
+  if not engine then raise("request", wrong) end
+  if type(id) ~= "string" then
+    raise("request", type_error("conversation_id", "string", id))
+  end
+  local segment, message = core.segment(id)
+  if not segment then
+    return nil, errors.new {
+      kind = "invalid_id", outcome = "not_sent", conversation_id = id,
+      message = "the conversation's id cannot be sent: " .. message,
+    }
+  end
+  local key, err = settings.current_key(engine.settings)
+  if not key then return nil, err end
+  return request.new(engine.settings, segment, key)
+end
+
+--- Reads an answer that another HTTP stack got for that request.
+---@param status integer
+---@param headers table<string, string>? name -> value, names in any case
+---@param body string?
+---@return leadping.Selection? selection
+---@return leadping.Error? err
+---@return leadping.Response? response
+function Client:response(status, headers, body)
+  local engine, wrong = get_engine(self, "response")
+  if not engine then raise("response", wrong) end
+  if type(status) ~= "number" or status % 1 ~= 0 or status < 100 or status > 599 then
+    raise("response", type_error("status", "a whole number from 100 to 599", status))
+  end
+  if headers ~= nil and type(headers) ~= "table" then
+    raise("response", type_error("headers", "table", headers))
+  end
+  if body ~= nil and type(body) ~= "string" then
+    raise("response", type_error("body", "string", body))
+  end
+  local response = {
+    status = status, headers = answer.headers(headers or {}), body = body or "",
+  }
+  local key = engine.settings.api_key
+  local selection, fields = answer.read(response,
+    type(key) == "string" and key or nil, os.time())
+  return selection, fields and errors.new(fields), response
+end
+
+--- Closes the client's connections. More than once does no harm; any other
+-- method raises afterwards.
+function Client:close()
+  if engines[self] then
+    engines[self]:close()
+    engines[self] = false
+  end
+end
+
+Client.__close = Client.close
+
+function Client:__tostring()
+  local engine = engines[self]
+  return engine and ("leadping.client: %s"):format(engine.settings.base_url)
+    or "leadping.client: closed"
+end
+
+return Client

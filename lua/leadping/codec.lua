@@ -1,0 +1,171 @@
+-- leadping.codec: JSON text to selections and back.
+-- decode is csrc/decode.c with lua-cjson for unknown fields; encode follows the
+-- same schema. Neither knows HTTP.
+-- MIT, see LICENSE.
+
+local core = require "leadping.core"
+local json = require "leadping.json"
+local Selection = require "leadping.selection"
+
+local codec = {}
+
+local DEPTH_MAX = 100 -- of unknown values; the decoder's own limit
+
+codec.schema = core.schema()
+
+local known_texts = {}
+for name, texts in pairs(codec.schema.enums) do
+  known_texts[name] = {}
+  for _, value in ipairs(texts) do known_texts[name][value] = true end
+end
+
+--- Whether an enum of the API has that text, as far as this version knows.
+---@param enum "healthStatus"|"selectionReason"
+---@param value any false for everything that is not one of the texts, also nil
+---@return boolean
+function codec.is_known(enum, value)
+  local texts = known_texts[enum]
+  if not texts then
+    error(("bad argument #1 to 'is_known' (%q is no enum: 'healthStatus' or "
+      .. "'selectionReason' expected)"):format(tostring(enum)), 2)
+  end
+  return value ~= nil and texts[value] == true
+end
+
+--- Decodes a selection.
+---@param body string
+---@return leadping.Selection? selection
+---@return string? message where and what is wrong
+function codec.decode(body)
+  local selection, message = core.decode(body, json.decode)
+  if not selection then return nil, message end
+  return setmetatable(selection, Selection)
+end
+
+-- encode ---------------------------------------------------------------------
+
+local encode_value
+
+--- The fewest digits that give the same number back. 1e999 is JSON's way to
+-- write what reads as infinity, which an unknown field may hold.
+local function encode_number(value)
+  if value ~= value then error("not a number (NaN) has no JSON form", 0) end
+  if value == math.huge then return "1e999" end
+  if value == -math.huge then return "-1e999" end
+  if math.type and math.type(value) == "integer" then return ("%d"):format(value) end
+  if value % 1 == 0 and math.abs(value) < 2 ^ 53 then
+    return ("%.0f"):format(value)
+  end
+  for digits = 15, 17 do
+    local shown = ("%." .. digits .. "g"):format(value)
+    -- A locale may have put its own decimal separator.
+    if tonumber(shown) == value then return (shown:gsub(",", ".")) end
+  end
+end
+
+local function is_array(value)
+  return #value > 0 or (json.array_mt and getmetatable(value) == json.array_mt)
+end
+
+local function encode_array(value, depth)
+  local items = {}
+  for i = 1, #value do items[i] = encode_value(value[i], depth) end
+  return "[" .. table.concat(items, ",") .. "]"
+end
+
+local function sorted_names(value)
+  local names = {}
+  for name in pairs(value) do
+    if type(name) ~= "string" then
+      error(("a key of type %s has no JSON form"):format(type(name)), 0)
+    end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+local function encode_object(value, depth)
+  local members = {}
+  for i, name in ipairs(sorted_names(value)) do
+    members[i] = json.encode(name) .. ":" .. encode_value(value[name], depth)
+  end
+  return "{" .. table.concat(members, ",") .. "}"
+end
+
+--- A value of an unknown field. Numbers are not left to lua-cjson, which
+-- writes at most 14 or 16 digits and so would change an id of 17.
+function encode_value(value, depth)
+  local kind = type(value)
+  if kind == "number" then return encode_number(value) end
+  if kind ~= "table" then return json.encode(value) end
+  if depth == DEPTH_MAX then error("nested deeper than 100 levels", 0) end
+  if is_array(value) then return encode_array(value, depth + 1) end
+  return encode_object(value, depth + 1)
+end
+
+local encode_schema_object
+
+local function encode_items(list, field, path)
+  local items = {}
+  for i = 1, #list do
+    items[i] = encode_schema_object(list[i], field.items, ("%s[%d]."):format(path, i))
+  end
+  return "[" .. table.concat(items, ",") .. "]"
+end
+
+local function encode_field(value, field, path)
+  if value == nil then return "null" end
+  local expected = field.type == "array" and "table" or field.type
+  if type(value) ~= expected then
+    error(("%s: %s expected, got %s"):format(path, expected, type(value)), 0)
+  end
+  if field.type == "array" then return encode_items(value, field, path) end
+  return json.encode(value)
+end
+
+local function encode_unknown(value, path)
+  local ok, encoded = pcall(encode_value, value, 0)
+  if not ok then error(("%s: %s"):format(path, encoded), 0) end
+  return encoded
+end
+
+--- Every documented field in the API's order, then the unknown ones by name.
+function encode_schema_object(object, name, path)
+  if type(object) ~= "table" then
+    error(("%s: table expected, got %s"):format(path:sub(1, -2), type(object)), 0)
+  end
+  local members, documented = {}, {}
+  for i, field in ipairs(codec.schema[name]) do
+    documented[field.name] = true
+    members[i] = ('"%s":%s'):format(field.name,
+      encode_field(rawget(object, field.name), field, path .. field.name))
+  end
+  for _, unknown in ipairs(sorted_names(object)) do
+    if not documented[unknown] then
+      members[#members + 1] = ("%s:%s"):format(json.encode(unknown),
+        encode_unknown(object[unknown], path .. unknown))
+    end
+  end
+  return "{" .. table.concat(members, ",") .. "}"
+end
+
+--- Encodes a selection: every documented field, null where it is nil, and the
+-- unknown fields behind them. The inverse of decode.
+-- Raises where a field has a type that the API's does not.
+---@param selection table
+---@return string json
+function codec.encode(selection)
+  if type(selection) ~= "table" then
+    error(("bad argument #1 to 'encode' (table expected, got %s)")
+      :format(type(selection)), 2)
+  end
+  local ok, encoded = pcall(encode_schema_object, selection,
+    "OutgoingNumberSelection", "")
+  if not ok then
+    error(("bad argument #1 to 'encode' (%s)"):format(encoded), 2)
+  end
+  return encoded
+end
+
+return codec

@@ -1,0 +1,55 @@
+-- leadping.failure: what a transfer that brought no whole answer means.
+-- Turns a session's failure into an error's fields and says what to do.
+-- Does not decide about retries.
+-- MIT, see LICENSE.
+
+local failure = {}
+
+-- libcurl's codes and OpenSSL's verify results (x509_vfy.h) that have a remedy.
+local CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE = 60, 77
+
+local UNTRUSTED = "the certificate's authority is not trusted here: name its "
+  .. "certificate in ca_file or SSL_CERT_FILE, or install the system's CA certificates"
+
+local VERIFY_REMEDIES = {
+  [0] = "the certificate is for another host: check the host in base_url",
+  [9] = "the certificate is not valid yet: check this machine's clock",
+  [10] = "the certificate has expired: its owner must renew it; check this "
+    .. "machine's clock too",
+  [18] = UNTRUSTED, [19] = UNTRUSTED, [20] = UNTRUSTED, [21] = UNTRUSTED,
+}
+
+local function remedy(result)
+  if result.code == CURLE_PEER_FAILED_VERIFICATION then
+    return VERIFY_REMEDIES[result.verify]
+  elseif result.code == CURLE_SSL_CACERT_BADFILE then
+    return "check that ca_file, ca_path, SSL_CERT_FILE and CURL_CA_BUNDLE name "
+      .. "readable PEM certificates"
+  end
+end
+
+--- What is known of the override, behind one attempt without a whole answer.
+-- What went over a limit or could not be unpacked did arrive: its status tells.
+local function outcome(result, judge)
+  if (result.sends or 0) == 0 then return "not_sent" end
+  if result.status and (result.kind == "too_large" or result.kind == "decode") then
+    return judge(result.status)
+  end
+  return "unknown"
+end
+
+--- Fields for errors.new.
+---@param result table a session's failed result (csrc/transfer.h)
+---@param judge fun(status: integer): leadping.Outcome
+function failure.fields(result, judge)
+  local hint = remedy(result)
+  return {
+    kind = result.kind,
+    message = hint and ("%s; %s"):format(result.message, hint) or result.message,
+    outcome = outcome(result, judge),
+    retryable = result.retryable,
+    status = result.status,
+  }
+end
+
+return failure

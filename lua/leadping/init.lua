@@ -1,0 +1,51 @@
+-- leadping: clears a Leadping conversation's sender-number override.
+-- What `require "leadping"` returns: the public face, and nothing else.
+-- README.md says how to use it, and has the way of one call through the files.
+-- MIT, see LICENSE.
+
+local Client = require "leadping.client"
+local codec = require "leadping.codec"
+local core = require "leadping.core"
+local errors = require "leadping.errors"
+
+local leadping = {
+  _VERSION = "leadping " .. core.version,
+
+  --- Fields and enum texts, in the API's order.
+  schema = codec.schema,
+
+  new = Client.new,
+  encode = codec.encode,
+  is_known = codec.is_known,
+}
+
+local default_client
+
+--- Clears an override with a client made from the environment at the first
+-- use. See leadping.client for arguments and results.
+function leadping.clear_override(id, options)
+  if not default_client then
+    local err
+    default_client, err = Client.new()
+    if not default_client then return nil, err end
+  end
+  return default_client:clear_override(id, options)
+end
+
+--- Decodes the JSON text of a selection.
+---@param json_text string
+---@return leadping.Selection? selection
+---@return leadping.Error? err of kind decode
+function leadping.decode(json_text)
+  if type(json_text) ~= "string" then
+    error(("bad argument #1 to 'decode' (string expected, got %s)")
+      :format(type(json_text)), 2)
+  end
+  local selection, message = codec.decode(json_text)
+  if selection then return selection end
+  return nil, errors.new {
+    kind = "decode", message = "not an OutgoingNumberSelection: " .. message,
+  }
+end
+
+return leadping

@@ -1,0 +1,13 @@
+-- leadping.json: this module's own instance of lua-cjson.
+-- A private one, so that a program's settings of the shared cjson change
+-- nothing here, nor ours anything there.
+-- MIT, see LICENSE.
+
+local cjson = require "cjson"
+
+local json = cjson.new()
+
+-- Where lua-cjson can (OpenResty's), it keeps [] apart from {}.
+if json.decode_array_with_array_mt then json.decode_array_with_array_mt(true) end
+
+return json

@@ -1,0 +1,206 @@
+-- leadping.options: the options, as one table: name, default, check, words.
+-- Validation, defaults, the README and the specs all read it; an option is
+-- added by adding a row here. Does not read the environment.
+-- MIT, see LICENSE.
+
+local options = {}
+
+local SECONDS_MAX = 86400
+local BODY_MAX = 2 ^ 30
+
+-- Checks: each returns what is wrong (as "… expected"), or nothing. ----------
+
+local function one_of_types(...)
+  local accepted = { ... }
+  local words = table.concat(accepted, " or ") .. " expected"
+  return function(value)
+    for _, name in ipairs(accepted) do
+      if type(value) == name then return nil end
+    end
+    return words
+  end
+end
+
+local is_string = one_of_types("string")
+local is_function = one_of_types("function")
+
+local function is_seconds(value)
+  if type(value) ~= "number" or not (value > 0 and value <= SECONDS_MAX) then
+    return "seconds over 0 and at most 86400 expected"
+  end
+end
+
+local function is_integer_between(low, high)
+  return function(value)
+    if type(value) ~= "number" or value % 1 ~= 0 or value < low or value > high then
+      return ("a whole number from %d to %d expected"):format(low, high)
+    end
+  end
+end
+
+local function is_clean_text(value)
+  if type(value) ~= "string" then return "string expected" end
+  if value:find("[%z\1-\31\127]") then return "a string without control bytes expected" end
+end
+
+--- A path or URL that C takes: it would end at a NUL.
+local function is_c_text(value)
+  if type(value) ~= "string" then return "string expected" end
+  if value:find("%z") then return "a string without NUL expected" end
+end
+
+local TOKEN = "^[!#$%%&'*+%-.^_`|~0-9A-Za-z]+$" -- RFC 9110, section 5.6.2
+
+-- The client sets these itself, or HTTP does.
+local RESERVED_HEADERS = {
+  ["authorization"] = "use api_key", ["user-agent"] = "use user_agent",
+  ["accept"] = "answers are JSON", ["accept-encoding"] = "libcurl sets it",
+  ["host"] = "it follows base_url",
+  ["content-length"] = "the request has no body",
+  ["transfer-encoding"] = "the request has no body",
+  ["connection"] = "libcurl sets it",
+}
+
+local function check_header(name, value)
+  if type(name) ~= "string" or not name:find(TOKEN) then
+    return ("a header name expected, got %q"):format(tostring(name))
+  end
+  local reserved = RESERVED_HEADERS[name:lower()]
+  if reserved then return ("%q cannot be set here: %s"):format(name, reserved) end
+  local wrong = is_clean_text(value)
+  if wrong then return ("%s: %s"):format(name, wrong) end
+end
+
+local function is_headers(value)
+  if type(value) ~= "table" then return "table (name -> value) expected" end
+  for name, text in pairs(value) do
+    local wrong = check_header(name, text)
+    if wrong then return wrong end
+  end
+end
+
+local function is_loop(value)
+  if value ~= "blocking" then return '"blocking" expected' end
+end
+
+local TRANSPORT_METHODS = { "submit", "step", "next", "cancel", "close" }
+
+local function is_transport(value)
+  if type(value) ~= "table" then return "table expected" end
+  for _, method in ipairs(TRANSPORT_METHODS) do
+    if type(value[method]) ~= "function" then
+      return ("a table with the method %q expected"):format(method)
+    end
+  end
+end
+
+-- The table ------------------------------------------------------------------
+
+--- Rows in the order of the README's table. `call`: may be given for one call
+-- too. `secret`: the value is never shown, not even in an error.
+options.list = {
+  { name = "api_key", check = one_of_types("string", "function"), secret = true,
+    default_words = "LEADPING_API_KEY",
+    words = "the key, or a function that returns it, called for each attempt" },
+  { name = "base_url", check = is_string,
+    default_words = "LEADPING_BASE_URL, https://api.leadping.ai",
+    words = "where the API is" },
+  { name = "timeout", check = is_seconds, default = 60, call = true,
+    words = "seconds for a whole call, with retries and waits" },
+  { name = "attempt_timeout", check = is_seconds, default = 30, call = true,
+    words = "seconds for one attempt" },
+  { name = "connect_timeout", check = is_seconds, default = 10,
+    words = "seconds for name look-up, connect and TLS handshake" },
+  { name = "max_retries", check = is_integer_between(0, 100), default = 2,
+    call = true, words = "attempts after the first" },
+  { name = "max_retry_after", check = is_seconds, default = 120,
+    words = "the longest Retry-After, in seconds, that is waited for" },
+  { name = "max_body", check = is_integer_between(1, BODY_MAX), default = 2 ^ 20,
+    words = "bytes of an answer's body, unpacked" },
+  { name = "ca_file", check = is_c_text,
+    default_words = "CURL_CA_BUNDLE, SSL_CERT_FILE, the system's",
+    words = "PEM file of the only authorities to trust" },
+  { name = "ca_path", check = is_c_text, default_words = "the system's",
+    words = "directory of hashed certificates (openssl-rehash) to trust" },
+  { name = "proxy", check = is_c_text, secret = true,
+    default_words = "https_proxy, no_proxy, …; none for loopback",
+    words = 'URL of a proxy, "" for none' },
+  { name = "headers", check = is_headers, default = {}, secret = true,
+    words = "further request headers, name -> value" },
+  { name = "user_agent", check = is_clean_text,
+    default_words = "leadping-lua/VERSION libcurl/VERSION",
+    words = "the User-Agent" },
+  { name = "allow_http", check = one_of_types("boolean"), default = false,
+    words = "lets http:// reach hosts other than loopback, key in clear" },
+  { name = "loop", check = is_loop, default = "blocking",
+    words = "how to wait" },
+  { name = "on_event", check = is_function,
+    words = "called with a table for each event" },
+  { name = "transport", check = is_transport,
+    words = "a session to use in place of libcurl's" },
+}
+
+options.by_name = {}
+for _, option in ipairs(options.list) do options.by_name[option.name] = option end
+
+local function describe(value)
+  if type(value) == "string" then return ("%q"):format(value:sub(1, 60)) end
+  return tostring(value)
+end
+
+local function check_option(name, value, is_call)
+  local option = options.by_name[name]
+  if not option then
+    return ("unknown option '%s'"):format(tostring(name))
+  end
+  if is_call and not option.call then
+    return ("option '%s' is the client's: give it to leadping.new"):format(name)
+  end
+  local wrong = option.check(value)
+  if not wrong then return nil end
+  if option.secret then return ("option '%s': %s"):format(name, wrong) end
+  return ("option '%s': %s, got %s"):format(name, wrong, describe(value))
+end
+
+local function check_all(given, is_call)
+  if type(given) ~= "table" then
+    return ("options: table expected, got %s"):format(type(given))
+  end
+  for name, value in pairs(given) do
+    local wrong = check_option(name, value, is_call)
+    if wrong then return wrong end
+  end
+end
+
+--- Checks a client's options.
+---@return table? values with the defaults filled in
+---@return string? message what is wrong
+function options.for_client(given)
+  local wrong = check_all(given, false)
+  if wrong then return nil, wrong end
+  local values = {}
+  for _, option in ipairs(options.list) do
+    local value = given[option.name]
+    if value == nil then value = option.default end
+    values[option.name] = value
+  end
+  return values
+end
+
+--- Checks one call's options against its client's settings.
+---@return table? values those of the settings where none is given
+---@return string? message what is wrong
+function options.for_call(given, settings)
+  if given == nil then return settings end
+  local wrong = check_all(given, true)
+  if wrong then return nil, wrong end
+  local values = {}
+  for _, option in ipairs(options.list) do
+    if option.call then
+      values[option.name] = given[option.name] or settings[option.name]
+    end
+  end
+  return values
+end
+
+return options

@@ -1,0 +1,45 @@
+-- leadping.request: the one request of the operation, as a table.
+-- { method, url, headers }: what any HTTP stack needs. The id's segment comes
+-- checked and escaped from csrc/segment.c. Sends nothing.
+-- MIT, see LICENSE.
+
+local request = {}
+
+local PATH = "%s/phone-numbers/outgoing/conversation/%s/override"
+
+---@class leadping.Request
+---@field method string "DELETE"
+---@field url string
+---@field headers table<string, string> the key among them
+local Request = { __name = "leadping.request" }
+
+--- Shows no header: the key is one.
+function Request:__tostring()
+  return ("%s %s"):format(self.method, self.url)
+end
+
+--- The URL for a conversation's segment.
+function request.url(settings, segment)
+  return PATH:format(settings.base_url, segment)
+end
+
+--- The headers for a key; a new table at each call.
+function request.headers(settings, key)
+  local headers = {}
+  for name, value in pairs(settings.headers) do headers[name] = value end
+  headers["Accept"] = "application/json"
+  headers["Authorization"] = "Bearer " .. key
+  headers["User-Agent"] = settings.user_agent
+  return headers
+end
+
+---@return leadping.Request
+function request.new(settings, segment, key)
+  return setmetatable({
+    method = "DELETE",
+    url = request.url(settings, segment),
+    headers = request.headers(settings, key),
+  }, Request)
+end
+
+return request

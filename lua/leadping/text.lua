@@ -1,0 +1,38 @@
+-- leadping.text: makes text from elsewhere fit to be shown.
+-- What a server or a caller sent may hold terminal escapes, broken UTF-8 or
+-- the key; nothing of that reaches an error message, a card or a log line.
+-- MIT, see LICENSE.
+
+local core = require "leadping.core"
+
+local text = {}
+
+local function hex(byte)
+  return ("\\x%02X"):format(byte:byte())
+end
+
+--- Writes control bytes as \xNN, and all bytes over 7F where it is not UTF-8.
+-- C1 controls (U+0080 to U+009F, C2 80 to C2 9F) count: terminals obey them.
+function text.escape(value)
+  local shown = value:gsub("[%z\1-\31\127]", hex)
+  if core.is_utf8(value) then
+    return (shown:gsub("\194[\128-\159]", function(pair)
+      return (pair:gsub(".", hex))
+    end))
+  end
+  return (shown:gsub("[\128-\255]", hex))
+end
+
+--- The escaped beginning of a text, at most `limit` bytes of it.
+function text.sample(value, limit)
+  if #value <= limit then return text.escape(value) end
+  return text.escape(value:sub(1, limit)) .. ("… (%d bytes)"):format(#value)
+end
+
+--- Replaces every occurrence of a secret.
+function text.redact(value, secret)
+  if not secret or not value:find(secret, 1, true) then return value end
+  return (value:gsub(secret:gsub("%p", "%%%0"), "[key]"))
+end
+
+return text

@@ -42,7 +42,6 @@ CHECKOUT_PATH = $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(or $(LUA_PATH),;)
 CHECKOUT_CPATH = $(CURDIR)/$(BUILD)/?.so;$(or $(LUA_CPATH),;)
 CHECKOUT_ENV = LUA_PATH='$(CHECKOUT_PATH)' LUA_CPATH='$(CHECKOUT_CPATH)'
 EMULATOR = spec/server/emulator
-BUSTED = $(LUA) "$$(command -v busted)"
 
 .PHONY: all help demo test lint bench emulator env install uninstall clean
 .PHONY: tools-run tools-test tools-lint tools-bench format
@@ -74,16 +73,16 @@ tools-run tools-test tools-lint tools-bench: tools-%:
 	@.ci/install $*
 
 demo: tools-run
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -s all
 	@$(EMULATOR) run env $(CHECKOUT_ENV) $(LUA) examples/demo.lua
 
 test: tools-test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -s all
 	@EMULATOR_RECORD=1 $(EMULATOR) run env $(CHECKOUT_ENV) LUA='$(LUA)' \
-	  $(BUSTED) $(SPECS)
+	  spec/run $(SPECS)
 
 bench: tools-bench
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -s all
 	@env $(CHECKOUT_ENV) LUA='$(LUA)' CC='$(CC)' CURL_LIBS='$(CURL_LIBS)' \
 	  spec/bench/run
 
@@ -96,7 +95,8 @@ env:
 
 lint: tools-lint
 	luacheck --quiet lua spec examples .luacheckrc
-	clang-format --dry-run --Werror csrc/*.[ch]
+	shellcheck .ci/install .ci/run spec/run spec/server/emulator $(wildcard spec/bench/run)
+	clang-format --dry-run --Werror csrc/*.[ch] $(wildcard spec/bench/*.c)
 	clang-tidy --quiet csrc/*.c -- -std=c99 $(LUA_CFLAGS) $(CURL_CFLAGS)
 	cppcheck --quiet --std=c99 --enable=warning,portability,performance \
 	  --inline-suppr --error-exitcode=1 csrc

@@ -45,7 +45,9 @@ static int fail(struct decoder *d, const char *error)
 
 static char peek(const struct decoder *d)
 {
-  return d->p < d->end ? *d->p : '\0';
+  char c = '\0';
+  if (d->p < d->end) c = *d->p;
+  return c;
 }
 
 /* What a value that starts here would be; NULL where none can start. */
@@ -433,7 +435,7 @@ static const struct field *find_field(const struct object *object,
 static int read_member(struct decoder *d, const struct object *object,
                        unsigned *guess)
 {
-  struct raw_string name;
+  struct raw_string name = {NULL, 0, 0};
   const struct field *field;
   const char *text;
   size_t length;
@@ -493,7 +495,8 @@ static int push_failure(struct decoder *d)
 {
   lua_State *L = d->L;
   char byte[32];
-  snprintf(byte, sizeof byte, "%lu", (unsigned long)(d->p - d->start) + 1);
+  (void)snprintf(byte, sizeof byte, "%lu",
+                 (unsigned long)(d->p - d->start) + 1);
   lua_settop(L, DECODE_UNKNOWN);
   lua_pushnil(L);
   push_path(d);

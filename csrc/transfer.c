@@ -302,29 +302,23 @@ static void push_headers(struct transfer *t, lua_State *L)
 }
 
 struct failure {
+  CURLcode code;
   const char *kind;
   int retryable;
 };
 
 static struct failure failure_of(const struct transfer *t)
 {
-  struct failure failure = {"connection", 1};
-  if (t->too_large) {
-    failure.kind = "too_large";
-    failure.retryable = 0;
-    return failure;
-  }
-  switch (t->code) {
-#define FAILURE(curl_code, name, again)                                        \
-  case curl_code:                                                              \
-    failure.kind = name;                                                       \
-    failure.retryable = again;                                                 \
-    break;
-    FAILURES(FAILURE)
+#define FAILURE(code, kind, retryable) {code, kind, retryable},
+  static const struct failure listed[] = {FAILURES(FAILURE)};
 #undef FAILURE
-  default: break;
-  }
-  return failure;
+  static const struct failure other = {CURLE_OK, "connection", 1};
+  static const struct failure too_large = {CURLE_OK, "too_large", 0};
+  size_t i;
+  if (t->too_large) return too_large;
+  for (i = 0; i < sizeof listed / sizeof listed[0]; i++)
+    if (listed[i].code == t->code) return listed[i];
+  return other;
 }
 
 static void push_message(const struct transfer *t, lua_State *L)

@@ -11,8 +11,11 @@ local CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE = 60, 77
 local UNTRUSTED = "the certificate's authority is not trusted here: name its "
   .. "certificate in ca_file or SSL_CERT_FILE, or install the system's CA certificates"
 
+local OTHER_HOST = "the certificate is for another host: check the host in base_url"
+
+-- 0 and 1: the chain was good, or not looked at yet, and the name was not.
 local VERIFY_REMEDIES = {
-  [0] = "the certificate is for another host: check the host in base_url",
+  [0] = OTHER_HOST, [1] = OTHER_HOST,
   [9] = "the certificate is not valid yet: check this machine's clock",
   [10] = "the certificate has expired: its owner must renew it; check this "
     .. "machine's clock too",

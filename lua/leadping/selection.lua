@@ -31,11 +31,11 @@ local function shown(value, otherwise)
   return value and text.escape(value) or otherwise
 end
 
---- "Warming", or "Warming (Warming up)" where the label says something else.
+--- "Warming (Warming up)"; one of the two where the label says nothing more.
 local function with_label(value, label)
-  if not value then return shown(label, "-") end
-  if not label or label == value then return shown(value) end
-  return ("%s (%s)"):format(shown(value), shown(label))
+  if not value then return label end
+  if not label or label:lower() == value:lower() then return value end
+  return ("%s (%s)"):format(value, label)
 end
 
 local function headline(self)
@@ -48,7 +48,7 @@ local function number_line(number)
   return ("  %s %s  %s, %s%s"):format(
     number.isSelected and "*" or " ",
     shown(number.displayNumber or number.number, "?"),
-    with_label(number.healthStatus, number.healthLabel),
+    shown(with_label(number.healthStatus, number.healthLabel), "-"),
     number.canSend and "can send" or "cannot send",
     number.label and ", " .. shown(number.label) or "")
 end

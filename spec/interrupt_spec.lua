@@ -1,0 +1,110 @@
+-- spec/interrupt_spec.lua: Ctrl-C in a process that waits for an answer.
+-- Each spec starts a Lua of its own, waits until the server has its request,
+-- sends SIGINT and takes the time until the program says that it goes on.
+-- MIT, see LICENSE.
+
+local core = require "leadping.core"
+local support = require "spec.support"
+
+local LIMIT = 0.25 -- seconds
+
+--- Starts a shell command in the background.
+---@return table process pid, and the paths of its output and exit status
+local function start(command)
+  local output, status = os.tmpname(), os.tmpname()
+  os.remove(status)
+  local pipe = io.popen(("{ %s; echo $? >%s.part; mv %s.part %s; } >%s 2>&1 & echo $!")
+    :format(command, status, status, status, output))
+  pipe:read("*l")
+  pipe:close()
+  return { output = output, status = status }
+end
+
+local function wait_for_request(mark)
+  support.eventually(function() return #(support.requests(mark)) > 0 end)
+end
+
+--- Waits until the file holds the text; the whole content.
+local function wait_for_text(path, text)
+  return support.eventually(function()
+    local content = support.read(path)
+    return content and content:find(text, 1, true) and content
+  end)
+end
+
+--- Runs a program that waits for a server, interrupts it, and returns the
+-- seconds until it printed that text, and all that it printed.
+local function interrupt(command, text)
+  local _, mark = support.requests()
+  local pid_path = os.tmpname()
+  local process = start(("sh -c 'echo $$ >%s; exec %s'"):format(pid_path, command))
+  wait_for_request(mark)
+  local pid = support.read(pid_path):match("%d+")
+  local started = core.clock()
+  os.execute("kill -INT " .. pid)
+  local output = wait_for_text(process.output, text)
+  local seconds = core.clock() - started
+  wait_for_text(process.status, "")
+  for _, path in ipairs { pid_path, process.output, process.status } do os.remove(path) end
+  return seconds, output
+end
+
+local function with_program(program, use)
+  local path = os.tmpname()
+  support.write(path, program)
+  local ok, raised = pcall(use, support.lua .. " " .. path)
+  os.remove(path)
+  if not ok then error(raised, 0) end
+end
+
+describe("Ctrl-C", function()
+  it("stops a script that waits for an answer", function()
+    with_program([[require("leadping").clear_override("fault:never")]], function(command)
+      local seconds, output = interrupt(command, "interrupted!")
+      assert.is_true(seconds < LIMIT, tostring(seconds))
+      assert.matches("interrupted!", output)
+    end)
+  end)
+
+  it("is an error that a script may catch, and the next call works", function()
+    with_program([[
+      local client = require("leadping").new {}
+      local ok, raised = pcall(client.clear_override, client, "fault:never")
+      print(ok, raised)
+      print(client:clear_override("after") ~= nil)
+    ]], function(command)
+      local seconds, output = interrupt(command, "true\n")
+      assert.is_true(seconds < LIMIT, tostring(seconds))
+      assert.matches("^false\t.*interrupted!\ntrue\n$", output)
+    end)
+  end)
+
+  it("reaches a call that waits in a coroutine", function()
+    with_program([[
+      local client = require("leadping").new {}
+      local thread = coroutine.create(function() client:clear_override("fault:never") end)
+      print(coroutine.resume(thread))
+    ]], function(command)
+      local seconds = interrupt(command, "interrupted!")
+      assert.is_true(seconds < LIMIT, tostring(seconds))
+    end)
+  end)
+
+  it("brings the prompt back", function()
+    local feed = os.tmpname()
+    support.write(feed, "require('leadping').clear_override('fault:never')\nprint('back')\n")
+    local seconds, output = interrupt(("%s -i <%s"):format(support.lua, feed), "back")
+    os.remove(feed)
+    assert.is_true(seconds < LIMIT, tostring(seconds))
+    assert.matches("interrupted!", output)
+  end)
+
+  it("stops the wait between two attempts", function()
+    with_program([[
+      require("leadping").clear_override("fault:retry-after-503-30")
+    ]], function(command)
+      local seconds = interrupt(command, "interrupted!")
+      assert.is_true(seconds < LIMIT, tostring(seconds))
+    end)
+  end)
+end)

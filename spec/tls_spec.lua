@@ -1,0 +1,179 @@
+-- spec/tls_spec.lua: TLS against the emulator's certificates.
+-- Which servers are trusted, what the errors say to do, and that nothing turns
+-- verification off. Times and answers are in client_spec.lua.
+-- MIT, see LICENSE.
+
+local leadping = require "leadping"
+local support = require "spec.support"
+
+local WRONG_HOST = os.getenv "EMULATOR_WRONG_HOST"
+local EXPIRED = os.getenv "EMULATOR_EXPIRED"
+
+--- The error of one call to a server that is not to be trusted.
+local function refusal(options)
+  local client = support.client(options)
+  local _, mark = support.requests()
+  local selection, err = client:clear_override(support.id())
+  client:close()
+  assert.is_nil(selection)
+  assert.equal("tls", err.kind)
+  assert.equal("not_sent", err.outcome)
+  assert.is_false(err.retryable)
+  assert.same({}, (support.requests(mark)))
+  return err.message
+end
+
+describe("TLS", function()
+  it("works with the authority in ca_file, over HTTP/2", function()
+    local client = support.client { base_url = support.tls, ca_file = support.ca }
+    finally(function() client:close() end)
+    local _, mark = support.requests()
+    local selection, err = client:clear_override("a/b?c")
+    assert.is_nil(err)
+    assert.is_boolean(selection.canSend)
+    local request = support.requests(mark)[1]
+    assert.equal("HTTP/2.0", request.protocol)
+    assert.equal("/phone-numbers/outgoing/conversation/a%2Fb%3Fc/override", request.uri)
+    assert.equal("a/b?c", request.id)
+  end)
+
+  it("refuses an unknown authority and says what to do", function()
+    assert.matches("; the certificate's authority is not trusted here: name its certificate "
+      .. "in ca_file or SSL_CERT_FILE", refusal { base_url = support.tls })
+  end)
+
+  it("refuses another host's certificate and says what to do", function()
+    assert.matches("; the certificate is for another host: check the host in base_url$",
+      refusal { base_url = WRONG_HOST, ca_file = support.ca })
+  end)
+
+  it("refuses an expired certificate and says what to do", function()
+    assert.matches("; the certificate has expired: its owner must renew it",
+      refusal { base_url = EXPIRED, ca_file = support.ca })
+  end)
+
+  it("says that a CA file cannot be read", function()
+    assert.matches("; check that ca_file, ca_path, SSL_CERT_FILE and CURL_CA_BUNDLE name",
+      refusal { base_url = support.tls, ca_file = "/nonexistent/ca.pem" })
+  end)
+
+  it("trusts the given file alone", function()
+    local client = support.client {
+      base_url = support.tls, ca_file = support.ca, ca_path = "/nonexistent",
+    }
+    finally(function() client:close() end)
+    assert(client:clear_override(support.id()))
+  end)
+
+  it("goes on after a refusal", function()
+    local client = support.client { base_url = support.tls }
+    finally(function() client:close() end)
+    for _ = 1, 3 do
+      assert.equal("tls", select(2, client:clear_override(support.id())).kind)
+    end
+  end)
+
+  for variable, other in pairs {
+    SSL_CERT_FILE = "CURL_CA_BUNDLE", CURL_CA_BUNDLE = "SSL_CERT_FILE",
+  } do
+    it(("trusts the authority in %s"):format(variable), function()
+      local output = support.run(([[
+        local selection, err = require("leadping").clear_override("env")
+        print(selection and selection.canSend, err)
+      ]]), {
+        [variable] = support.ca, [other] = false, LEADPING_BASE_URL = support.tls,
+        LEADPING_API_KEY = support.key,
+      })
+      assert.equal("true\tnil\n", output)
+    end)
+  end
+
+  for _, name in ipairs { "insecure", "verify", "ssl_verify", "verify_peer", "tls" } do
+    it(("has no option %q to turn verification off"):format(name), function()
+      local ok, message = pcall(leadping.new, { api_key = "k", [name] = false })
+      assert.is_false(ok)
+      assert.matches(("unknown option '%s'"):format(name), message)
+    end)
+  end
+end)
+
+describe("http", function()
+  local refused = {
+    "http://example.com", "http://127.0.0.1.example.com", "http://192.168.0.1",
+    "http://localhost.example.com", "http://[::2]", "HTTP://example.com",
+    "http://127.0.0.1@example.com", "http://0.0.0.0",
+  }
+
+  for _, url in ipairs(refused) do
+    it(("to %s is refused"):format(url), function()
+      local ok, message = pcall(leadping.new, { api_key = "k", base_url = url })
+      assert.is_false(ok)
+      assert.matches("option 'base_url': ", message)
+    end)
+  end
+
+  it("to another host says what to do, and allow_http lets it", function()
+    local _, message = pcall(leadping.new, { api_key = "k", base_url = "http://example.com" })
+    assert.matches("http:// would send the key in clear to example%.com: use https://, "
+      .. "or set allow_http = true$", message)
+    local client = leadping.new {
+      api_key = "k", base_url = "http://example.com", allow_http = true,
+    }
+    assert.matches("^http://example%.com/", client:request("a").url)
+  end)
+
+  local loopback = {
+    "http://localhost:1", "http://LOCALHOST", "http://127.0.0.1", "http://127.8.8.8:80",
+    "http://[::1]:9",
+  }
+
+  for _, url in ipairs(loopback) do
+    it(("to %s is local, and allowed"):format(url), function()
+      assert.is_table(leadping.new { api_key = "k", base_url = url })
+    end)
+  end
+
+  it("to this machine does not go through the environment's proxy", function()
+    local output = support.run([[
+      print(require("leadping").clear_override("env") ~= nil)
+    ]], { http_proxy = os.getenv "EMULATOR_CLOSED", all_proxy = os.getenv "EMULATOR_CLOSED",
+      no_proxy = false, NO_PROXY = false })
+    assert.equal("true\n", output)
+  end)
+end)
+
+describe("base_url", function()
+  local wrong = {
+    { "", "not a URL" }, { "api.leadping.ai", "not a URL" }, { "https://", "not a URL" },
+    { "ftp://example.com", "not a URL" }, { "https://a b", "not a URL" },
+    { "https://user@example.com", "a user has no place in it" },
+    { "https://user:secret@example.com", "a user has no place in it" },
+    { "https://example.com/?a=1", "a query has no place in it" },
+    { "https://example.com/#a", "a fragment has no place in it" },
+    { "https://example.com\0.evil.example", "not a URL" },
+  }
+
+  for _, row in ipairs(wrong) do
+    it(("%q is refused"):format(row[1]), function()
+      local ok, message = pcall(leadping.new, { api_key = "k", base_url = row[1] })
+      assert.is_false(ok)
+      assert.is_not_nil(message:find("option 'base_url': " .. row[2], 1, true), message)
+      assert.is_nil(message:find("secret", 1, true))
+    end)
+  end
+
+  it("is the API's where neither option nor environment says", function()
+    local output = support.run([[
+      print(require("leadping").new { api_key = "k" }:request("a").url)
+    ]], { LEADPING_BASE_URL = false })
+    assert.equal("https://api.leadping.ai/phone-numbers/outgoing/conversation/a/override\n",
+      output)
+  end)
+
+  it("is named where the environment's is wrong", function()
+    local output, status = support.run([[require("leadping").clear_override("a")]],
+      { LEADPING_BASE_URL = "http://example.com" })
+    assert.equal(1, status)
+    assert.matches("LEADPING_BASE_URL: http:// would send the key in clear", output)
+  end)
+end)

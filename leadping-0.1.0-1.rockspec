@@ -26,18 +26,14 @@ test_dependencies = {
   "busted >= 2.0",
 }
 
-external_dependencies = {
-  LIBCURL = { header = "curl/curl.h", library = "curl" },
-}
-
+-- libcurl is found by pkg-config, in the Makefile: its header is not where
+-- LuaRocks looks on systems with a directory for each architecture.
 build = {
   type = "make",
   build_variables = {
     CC = "$(CC)",
     CFLAGS = "$(CFLAGS)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
-    CURL_CFLAGS = "-I$(LIBCURL_INCDIR)",
-    CURL_LIBS = "-L$(LIBCURL_LIBDIR) -lcurl",
   },
   install_variables = {
     INST_LUADIR = "$(LUADIR)",

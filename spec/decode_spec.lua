@@ -134,7 +134,7 @@ describe("leadping.decode: fields", function()
       local selection = accepted(before .. "null" .. behind)
       local holder = object.path == "" and selection or selection.eligibleNumbers[2]
       assert.is_nil(rawget(holder, field.name), path)
-      assert.is_nil(next(holder) ~= "eligibleNumbers" and next(holder) or nil, path)
+      assert.is_nil(next(holder), path)
     end)
   end)
 
@@ -226,8 +226,8 @@ describe("leadping.decode: fields", function()
     assert_fields({ canSend = true }, accepted '{"can\\u0053end":true}')
     assert_fields({ canSend = true },
       accepted '{"\\u0063\\u0061\\u006e\\u0053\\u0065\\u006E\\u0064":true}')
-    assert.equal("byte 17, canSend: boolean expected, got null text",
-      refusal('{"can\\u0053end":"x"}'):gsub("string", "null text"))
+    assert.equal("byte 17, canSend: boolean expected, got string",
+      refusal '{"can\\u0053end":"x"}')
   end)
 
   it("takes only the very name for a field", function()

@@ -115,7 +115,7 @@ options.list = {
     call = true, words = "attempts after the first" },
   { name = "max_retry_after", check = is_seconds, default = 120,
     words = "the longest Retry-After, in seconds, that is waited for" },
-  { name = "max_body", check = is_integer_between(1, BODY_MAX), default = 2 ^ 20,
+  { name = "max_body", check = is_integer_between(1, BODY_MAX), default = 1048576,
     words = "bytes of an answer's body, unpacked" },
   { name = "ca_file", check = is_c_text,
     default_words = "CURL_CA_BUNDLE, SSL_CERT_FILE, the system's",

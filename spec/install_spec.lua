@@ -1,0 +1,85 @@
+-- spec/install_spec.lua: what make install and luarocks make put where, and
+-- that it can be used from there. Both go into a directory of their own.
+-- MIT, see LICENSE.
+
+local leadping = require "leadping"
+local support = require "spec.support"
+
+local ROCKSPEC = "leadping-0.1.0-1.rockspec"
+local USE = [[%s -e 'print(require("leadping").clear_override("installed") ~= nil)']]
+
+local function with_directory(use)
+  local path = os.tmpname()
+  os.remove(path)
+  os.execute("mkdir " .. path)
+  local ok, raised = pcall(use, path)
+  os.execute("rm -r " .. path)
+  if not ok then error(raised, 0) end
+end
+
+--- The files below a directory's share/lua and lib/lua, sorted.
+local function installed(tree)
+  return (support.shell(("cd %s && find share/lua lib/lua -type f | sort"):format(tree)))
+end
+
+--- Whether the module works from the tree alone.
+local function use_from(tree)
+  return (support.shell(USE:format(support.lua), {
+    LUA_PATH = ("%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua;;"):format(tree, tree),
+    LUA_CPATH = tree .. "/lib/lua/5.4/?.so;;",
+  }))
+end
+
+describe("make install", function()
+  it("puts the same files as luarocks make where PREFIX says, and they work", function()
+    with_directory(function(path)
+      local output, status = support.shell(
+        ("make install DESTDIR=%s PREFIX=/opt/made"):format(path))
+      assert.equal(0, status, output)
+      local made = path .. "/opt/made"
+      assert.equal("true\n", use_from(made))
+
+      output, status = support.shell(
+        ("luarocks --lua-version=5.4 make --deps-mode=none --tree=%s/rock %s")
+          :format(path, ROCKSPEC))
+      assert.equal(0, status, output)
+      assert.equal("true\n", use_from(path .. "/rock"))
+      assert.equal(installed(made), installed(path .. "/rock"))
+    end)
+  end)
+
+  it("is undone by make uninstall", function()
+    with_directory(function(path)
+      support.shell(("make install uninstall DESTDIR=%s PREFIX=/usr"):format(path))
+      assert.equal("", installed(path .. "/usr"))
+    end)
+  end)
+end)
+
+describe("make env", function()
+  it("lets a Lua elsewhere use the checkout", function()
+    local output = support.shell(("eval \"$(make -s env)\"; cd /; " .. USE):format(support.lua),
+      { LUA_PATH = false, LUA_CPATH = false })
+    assert.equal("true\n", output)
+  end)
+end)
+
+describe("the version", function()
+  it("is the same in C, Lua, rockspec and README", function()
+    local version = leadping._VERSION:match("^leadping (%d+%.%d+%.%d+)$")
+    local rockspec = assert(support.read(("leadping-%s-1.rockspec"):format(version)))
+    assert.is_not_nil(rockspec:find(('version = "%s-1"'):format(version), 1, true))
+    assert.is_not_nil(rockspec:find(('tag = "v%s"'):format(version), 1, true))
+    assert.is_not_nil(support.read("csrc/core.h")
+      :find(('LEADPING_VERSION "%s"'):format(version), 1, true))
+    assert.is_not_nil(support.read("README.md")
+      :find(('"leadping %s"'):format(version), 1, true))
+  end)
+end)
+
+describe("the rockspec", function()
+  it("passes luarocks lint", function()
+    local output, status = support.shell("luarocks --lua-version=5.4 lint " .. ROCKSPEC)
+    assert.equal(0, status, output)
+  end)
+end)

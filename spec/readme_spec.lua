@@ -1,0 +1,61 @@
+-- spec/readme_spec.lua: holds the README to the code: its options, its kinds,
+-- its files and its first example.
+-- Prose is for people to check.
+-- MIT, see LICENSE.
+
+local options = require "leadping.options"
+local support = require "spec.support"
+
+local readme = support.read("README.md")
+
+local function assert_in_readme(text)
+  assert.is_not_nil(readme:find(text, 1, true), "not in README.md: " .. text)
+end
+
+local function default_of(option)
+  if option.default_words then return option.default_words end
+  if option.default == nil or type(option.default) == "table" then return "none" end
+  return tostring(option.default)
+end
+
+describe("the README", function()
+  for _, option in ipairs(options.list) do
+    it(("has the option %s as it is"):format(option.name), function()
+      assert_in_readme(("| `%s` | %s | %s%s |\n"):format(option.name, default_of(option),
+        option.words, option.call and " (also per call)" or ""))
+    end)
+  end
+
+  it("has no other option", function()
+    local table_of_options = readme:match("| option |.-\n\n")
+    for name in table_of_options:gmatch("\n| `([%w_]+)`") do
+      assert.is_table(options.by_name[name], name)
+    end
+  end)
+
+  it("has each kind and each outcome that errors.lua declares", function()
+    local declared = support.read("lua/leadping/errors.lua")
+    local count = 0
+    for name in declared:gmatch('%-%-%-| "([%w_]+)"') do
+      count = count + 1
+      assert_in_readme(("| `%s` |"):format(name))
+    end
+    assert.equal(15 + 4, count)
+  end)
+
+  it("names files that are there", function()
+    local count = 0
+    for path in readme:gmatch("[%w_/]+/[%w_]+%.[chlua]+%f[%W]") do
+      count = count + 1
+      assert.is_not_nil(support.read(path), path)
+    end
+    assert.is_true(count > 15)
+  end)
+
+  it("has a first example that runs", function()
+    local example = readme:match("```lua\n(.-)```")
+    local output, status = support.run(example)
+    assert.equal(0, status, output)
+    assert.matches("^%S.*\ttrue\t%S", output)
+  end)
+end)

@@ -373,14 +373,12 @@ static int read_object(struct decoder *d, const struct object *object);
 
 static int read_array(struct decoder *d, const struct object *items)
 {
-  const struct field *outer = d->outer;
   int more;
   lua_newtable(d->L);
   open_list(d, ']', &more);
   for (d->item = 1; more; d->item++) {
     if (!read_object(d, items)) return 0;
     lua_rawseti(d->L, -2, d->item);
-    d->outer = outer;
     if (!next_in_list(d, ']', &more)) return 0;
   }
   d->item = 0;
@@ -430,6 +428,12 @@ static const struct field *find_field(const struct object *object,
   return NULL;
 }
 
+static void set_place(struct decoder *d, const struct field *field)
+{
+  if (d->item) d->inner = field;
+  else d->outer = field;
+}
+
 /* Reads one member and sets it in the table at the top of the stack.
  * A name that comes twice keeps its last value, as with lua-cjson. */
 static int read_member(struct decoder *d, const struct object *object,
@@ -440,12 +444,12 @@ static int read_member(struct decoder *d, const struct object *object,
   const char *text;
   size_t length;
   int done;
+  set_place(d, NULL);
   if (!read_name(d, &name)) return 0;
   push_raw_string(d->L, &name);
   text = lua_tolstring(d->L, -1, &length);
   field = find_field(object, text, length, guess);
-  if (d->item) d->inner = field;
-  else d->outer = field;
+  set_place(d, field);
   done = field ? read_field(d, field) : read_unknown(d);
   if (!done) return 0;
   lua_rawset(d->L, -3);

@@ -78,7 +78,7 @@ int core_segment(lua_State *L)
   int refused;
   if (length == 0) return refuse(L, "it is empty");
   if (length > ID_MAX) return refuse(L, "it is longer than 1024 bytes");
-  if (strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
+  if (length <= 2 && memcmp(id, "..", length) == 0)
     return refuse(L, "\".\" and \"..\" are steps in a path, not names");
   refused = refuse_bytes(L, id, length);
   if (refused) return refused;

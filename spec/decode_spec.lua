@@ -625,6 +625,10 @@ describe("leadping.decode: paths", function()
       ['{"eligibleNumbers":[{"later":01}]}'] =
         "byte 31, eligibleNumbers[1]: a leading zero",
       ['{"number":"a","later":01}'] = "byte 24: a leading zero",
+      ['{"eligibleNumbers":[{"label":"a"}{}]}'] =
+        "byte 34, eligibleNumbers[1]: ',' or ']' expected",
+      ['{"eligibleNumbers":[{"label":"a"},[]]}'] =
+        "byte 35, eligibleNumbers[2]: object expected, got array",
       ['{"eligibleNumbers":[],"later":01}'] = "byte 32: a leading zero",
       ['{"eligibleNumbers":[{"label":"\255"}]}'] =
         "byte 31, eligibleNumbers[1].label: not UTF-8",

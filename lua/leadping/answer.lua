@@ -46,12 +46,34 @@ local HeaderNames = {
   end,
 }
 
+--- One value of a header; nil where it is none. Some HTTP stacks give a list
+-- for a name that came more than once: RFC 9110, section 5.3 joins it.
+local function header_value(value)
+  if type(value) == "string" then return value end
+  if type(value) ~= "table" then return nil end
+  for _, line in ipairs(value) do
+    if type(line) ~= "string" then return nil end
+  end
+  return table.concat(value, ", ")
+end
+
 --- Headers that are found by their name in any case (RFC 9110, section 5.1).
----@param headers table name -> value
----@return table headers with lower-case names
+---@param headers table name -> value, or a list of values
+---@return table? headers with lower-case names
+---@return string? message what is wrong with them
 function answer.headers(headers)
+  if type(headers) ~= "table" then
+    return nil, "table expected, got " .. type(headers)
+  end
   local lower = {}
-  for name, value in pairs(headers) do lower[name:lower()] = value end
+  for name, given in pairs(headers) do
+    local value = header_value(given)
+    if type(name) ~= "string" or not value then
+      return nil, ("a string or a list of strings for each name expected, %s is %s")
+        :format(tostring(name), type(given))
+    end
+    lower[name:lower()] = value
+  end
   return setmetatable(lower, HeaderNames)
 end
 
@@ -64,9 +86,11 @@ local function decode_error(response, message)
   }
 end
 
-local function status_error(response, time)
+local function status_error(response, key, time)
   local kind = kind_of(response.status)
-  local members = problem.decode(response.body, response.headers["content-type"])
+  -- Once more behind the decoding: in the body the key may have been escaped.
+  local members = text.redact_all(
+    problem.decode(response.body, response.headers["content-type"]), key)
   local said = members and problem.describe(members)
   return {
     kind = kind,
@@ -100,7 +124,7 @@ function answer.read(response, key, time)
     fields = decode_error(response, message)
   else
     redact(response, key)
-    fields = status_error(response, time)
+    fields = status_error(response, key, time)
   end
   fields.status = response.status
   fields.outcome = answer.outcome(response.status)

@@ -76,11 +76,13 @@ function Call:succeed(selection, response)
   settle(self, { status = response.status })
 end
 
---- An earlier attempt may have been carried out: a later refusal, or a request
--- that did not leave any more, does not change that.
+--- What is known after all attempts. One of them may have been carried out:
+-- a later refusal, or a request that did not leave any more, does not change
+-- that. Nor is a call "not sent" that was refused before.
 local function final_outcome(self, outcome)
-  if self.in_doubt and outcome ~= "applied" then return "unknown" end
-  return outcome
+  if outcome == "applied" then return outcome end
+  if self.in_doubt then return "unknown" end
+  return self.refused and "not_applied" or outcome
 end
 
 function Call:fail(fields)
@@ -239,6 +241,7 @@ function Call:take(result)
   if selection then return self:succeed(selection, other) end
   -- libcurl may have sent twice: whatever became of the first is not known.
   if other.outcome == "unknown" or (result.sends or 1) > 1 then self.in_doubt = true end
+  if other.outcome == "not_applied" then self.refused = true end
   local delay = retry_delay(self, other)
   if delay then try_again(self, other, delay) else self:fail(other) end
 end

@@ -87,12 +87,14 @@ function Client:request(id)
   end
   local key, err = settings.current_key(engine.settings)
   if not key then return nil, err end
+  engine.requested_key = key -- what an answer given to response() may repeat
   return request.new(engine.settings, segment, key)
 end
 
 --- Reads an answer that another HTTP stack got for that request.
 ---@param status integer
----@param headers table<string, string>? name -> value, names in any case
+---@param headers table<string, string|string[]>? name -> value or values, names
+-- in any case
 ---@param body string?
 ---@return leadping.Selection? selection
 ---@return leadping.Error? err
@@ -103,18 +105,15 @@ function Client:response(status, headers, body)
   if type(status) ~= "number" or status % 1 ~= 0 or status < 100 or status > 599 then
     raise("response", type_error("status", "a whole number from 100 to 599", status))
   end
-  if headers ~= nil and type(headers) ~= "table" then
-    raise("response", type_error("headers", "table", headers))
-  end
+  local lower, bad_header = answer.headers(headers == nil and {} or headers)
+  if not lower then raise("response", "bad argument 'headers' (" .. bad_header .. ")") end
   if body ~= nil and type(body) ~= "string" then
     raise("response", type_error("body", "string", body))
   end
-  local response = {
-    status = status, headers = answer.headers(headers or {}), body = body or "",
-  }
+  local response = { status = status, headers = lower, body = body or "" }
   local key = engine.settings.api_key
-  local selection, fields = answer.read(response,
-    type(key) == "string" and key or nil, os.time())
+  if type(key) ~= "string" then key = engine.requested_key end
+  local selection, fields = answer.read(response, key, os.time())
   return selection, fields and errors.new(fields), response
 end
 

@@ -46,6 +46,11 @@ end
 
 local encode_value
 
+local function encode_string(value)
+  if not core.is_utf8(value) then error("not UTF-8", 0) end
+  return json.encode(value)
+end
+
 --- The fewest digits that give the same number back. 1e999 is JSON's way to
 -- write what reads as infinity, which an unknown field may hold.
 local function encode_number(value)
@@ -67,7 +72,15 @@ local function is_array(value)
   return #value > 0 or (json.array_mt and getmetatable(value) == json.array_mt)
 end
 
+--- Raises where a list holds names as well, which JSON has no form for.
+local function check_list(value)
+  local count = 0
+  for _ in pairs(value) do count = count + 1 end
+  if count ~= #value then error("a list with names or gaps in it has no JSON form", 0) end
+end
+
 local function encode_array(value, depth)
+  check_list(value)
   local items = {}
   for i = 1, #value do items[i] = encode_value(value[i], depth) end
   return "[" .. table.concat(items, ",") .. "]"
@@ -88,7 +101,7 @@ end
 local function encode_object(value, depth)
   local members = {}
   for i, name in ipairs(sorted_names(value)) do
-    members[i] = json.encode(name) .. ":" .. encode_value(value[name], depth)
+    members[i] = encode_string(name) .. ":" .. encode_value(value[name], depth)
   end
   return "{" .. table.concat(members, ",") .. "}"
 end
@@ -98,6 +111,7 @@ end
 function encode_value(value, depth)
   local kind = type(value)
   if kind == "number" then return encode_number(value) end
+  if kind == "string" then return encode_string(value) end
   if kind ~= "table" then return json.encode(value) end
   if depth == DEPTH_MAX then error("nested deeper than 100 levels", 0) end
   if is_array(value) then return encode_array(value, depth + 1) end
@@ -114,20 +128,23 @@ local function encode_items(list, field, path)
   return "[" .. table.concat(items, ",") .. "]"
 end
 
+--- Calls an encoder; what it raises gets the field's path in front.
+local function at_path(path, encode, ...)
+  local ok, encoded = pcall(encode, ...)
+  if not ok then error(("%s: %s"):format(path, encoded), 0) end
+  return encoded
+end
+
 local function encode_field(value, field, path)
   if value == nil then return "null" end
   local expected = field.type == "array" and "table" or field.type
   if type(value) ~= expected then
     error(("%s: %s expected, got %s"):format(path, expected, type(value)), 0)
   end
-  if field.type == "array" then return encode_items(value, field, path) end
-  return json.encode(value)
-end
-
-local function encode_unknown(value, path)
-  local ok, encoded = pcall(encode_value, value, 0)
-  if not ok then error(("%s: %s"):format(path, encoded), 0) end
-  return encoded
+  if field.type == "boolean" then return tostring(value) end
+  if field.type == "string" then return at_path(path, encode_string, value) end
+  at_path(path, check_list, value)
+  return encode_items(value, field, path)
 end
 
 --- Every documented field in the API's order, then the unknown ones by name.
@@ -143,8 +160,9 @@ function encode_schema_object(object, name, path)
   end
   for _, unknown in ipairs(sorted_names(object)) do
     if not documented[unknown] then
-      members[#members + 1] = ("%s:%s"):format(json.encode(unknown),
-        encode_unknown(object[unknown], path .. unknown))
+      local field_path = path .. unknown
+      members[#members + 1] = ("%s:%s"):format(at_path(field_path, encode_string, unknown),
+        at_path(field_path, encode_value, object[unknown], 0))
     end
   end
   return "{" .. table.concat(members, ",") .. "}"

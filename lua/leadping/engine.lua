@@ -65,6 +65,15 @@ local function seconds_until_due(self)
   return math.min(math.max(due - self.engine.clock(), 0), IDLE)
 end
 
+--- Without a session there is nothing to wait with.
+local function fail_delayed(self, message)
+  for _, call in ipairs(self.delayed) do
+    call:fail { kind = "connection", message = message, outcome = "not_sent" }
+    self:settle(call)
+  end
+  self.delayed = {}
+end
+
 --- The next call that is settled; nil where none is left.
 function Stream:next()
   while true do
@@ -72,7 +81,8 @@ function Stream:next()
     start_new(self)
     local call = table.remove(self.settled, 1)
     if call or self.busy == 0 then return call end
-    self.engine:wait(seconds_until_due(self))
+    local message = self.engine:wait(seconds_until_due(self))
+    if message then fail_delayed(self, message) end
   end
 end
 
@@ -127,17 +137,21 @@ function Engine:send(request, stream, call)
   end
 end
 
---- A session that cannot be driven any more fails all that is in flight.
+--- A session that cannot be driven any more fails all that is in flight. Our
+-- own is replaced at the next use; a given transport is its owner's to mend.
 local function abandon_session(self, message)
   local ids = {}
   for id in pairs(self.routes) do ids[#ids + 1] = id end
-  self.session:close()
-  self.session = nil
+  if self.session ~= self.settings.transport then
+    self.session:close()
+    self.session = nil
+  end
   for _, id in ipairs(ids) do
     deliver(self, id, {
       kind = "connection", message = message, sends = 1, retryable = true,
     })
   end
+  return #ids
 end
 
 local function deliver_all(self)
@@ -148,9 +162,16 @@ local function deliver_all(self)
   end
 end
 
+--- Waits for results, at most that long, and delivers them.
+---@return string? message why there is no waiting on a session without calls
 function Engine:wait(seconds)
   local waiting, message = self.wait_on(get_session(self), seconds)
-  if waiting then deliver_all(self) else abandon_session(self, message) end
+  if waiting then
+    deliver_all(self)
+  elseif message ~= "interrupted" then
+    local failed = abandon_session(self, message)
+    return failed == 0 and message or nil
+  end
 end
 
 function Engine:cancel(stream)

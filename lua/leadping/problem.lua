@@ -44,9 +44,13 @@ function problem.decode(body, media_type)
   return members
 end
 
+local function not_empty(value)
+  return value ~= "" and value or nil
+end
+
 --- One sentence of a problem's title and detail; nil where it has neither.
 function problem.describe(members)
-  local title, detail = members.title, members.detail
+  local title, detail = not_empty(members.title), not_empty(members.detail)
   if title and detail and title ~= detail then
     return ("%s: %s"):format(title:gsub("[.:]$", ""), detail)
   end

@@ -62,13 +62,13 @@ local function days_since_1970(year, month, day)
   return 365 * year + leap_days + days_before_month + day - 719469
 end
 
---- A year of two digits is not more than 50 years ahead (RFC 9110, 5.6.7).
+--- Of a year of two digits: the last such that is at most 50 years ahead
+-- (RFC 9110, 5.6.7).
 local function full_year(text, now)
   local year = tonumber(text)
   if #text == 4 then return year end
-  local this_year = 1970 + math.floor(now / (365.2425 * 86400))
-  year = year + this_year - this_year % 100
-  return year > this_year + 50 and year - 100 or year
+  local last = 1970 + math.floor(now / (365.2425 * 86400)) + 50
+  return last - (last - year) % 100
 end
 
 local function is_time(hour, minute, second)

@@ -23,16 +23,35 @@ function text.escape(value)
   return (shown:gsub("[\128-\255]", hex))
 end
 
+--- The beginning of UTF-8 text, without the character that its end cuts in two.
+local function without_cut_character(value)
+  while not core.is_utf8(value) do value = value:sub(1, -2) end
+  return value
+end
+
 --- The escaped beginning of a text, at most `limit` bytes of it.
 function text.sample(value, limit)
   if #value <= limit then return text.escape(value) end
-  return text.escape(value:sub(1, limit)) .. ("… (%d bytes)"):format(#value)
+  local beginning = value:sub(1, limit)
+  if core.is_utf8(value) then beginning = without_cut_character(beginning) end
+  return text.escape(beginning) .. ("… (%d bytes)"):format(#value)
 end
 
 --- Replaces every occurrence of a secret.
 function text.redact(value, secret)
   if not secret or not value:find(secret, 1, true) then return value end
   return (value:gsub(secret:gsub("%p", "%%%0"), "[key]"))
+end
+
+--- Does so in every string of a decoded JSON value, names included.
+function text.redact_all(value, secret)
+  if type(value) == "string" then return text.redact(value, secret) end
+  if type(value) ~= "table" or not secret then return value end
+  local redacted = {}
+  for name, item in pairs(value) do
+    redacted[text.redact_all(name, secret)] = text.redact_all(item, secret)
+  end
+  return setmetatable(redacted, getmetatable(value))
 end
 
 return text

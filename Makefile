@@ -84,7 +84,7 @@ test: tools-test
 bench: tools-bench
 	@$(MAKE) --no-print-directory -s all
 	@env $(CHECKOUT_ENV) LUA='$(LUA)' CC='$(CC)' CURL_LIBS='$(CURL_LIBS)' \
-	  spec/bench/run
+	  CFLAGS='$(CFLAGS)' CURL_CFLAGS='$(CURL_CFLAGS)' spec/bench/run
 
 emulator: tools-run
 	@$(EMULATOR) serve

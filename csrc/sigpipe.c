@@ -19,18 +19,21 @@ static void only_sigpipe(sigset_t *set)
   sigaddset(set, SIGPIPE);
 }
 
+/* Only where the caller holds SIGPIPE back itself can one be waiting already.
+ */
 void sigpipe_hold(struct sigpipe_guard *guard)
 {
   sigset_t set;
   only_sigpipe(&set);
-  guard->pending = is_pending();
   pthread_sigmask(SIG_BLOCK, &set, &guard->before);
+  guard->was_pending =
+      sigismember(&guard->before, SIGPIPE) == 1 && is_pending();
 }
 
 /* A SIGPIPE that came meanwhile is taken out before it can be delivered. */
 void sigpipe_release(const struct sigpipe_guard *guard)
 {
-  if (!guard->pending && is_pending()) {
+  if (!guard->was_pending && is_pending()) {
     sigset_t set;
     int signal_number;
     only_sigpipe(&set);

@@ -10,7 +10,7 @@
 
 struct sigpipe_guard {
   sigset_t before;
-  int pending; /* one was waiting before us, and is the caller's */
+  int was_pending; /* one that waits already is the caller's */
 };
 
 void sigpipe_hold(struct sigpipe_guard *guard);

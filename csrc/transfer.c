@@ -362,7 +362,7 @@ void transfer_push_result(struct transfer *t, lua_State *L)
 {
   long status = 0;
   curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-  lua_createtable(L, 0, 6);
+  lua_createtable(L, 0, 8); /* Lua adds a few more */
   set_integer(L, "sends", t->sends);
   if (status) set_integer(L, "status", status);
   if (t->code == CURLE_OK) set_answer(t, L);

@@ -872,7 +872,7 @@ describe("leadping.engine: an error raised while it waits", function()
       assert.is_false(raised)
       assert.equal(reason, message)
       assert.same({ 1 }, world.session.cancelled)
-      assert.is_nil(next(world.engine.routes))
+      assert.is_nil(next(world.engine.calls))
     end
   end)
 

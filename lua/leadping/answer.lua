@@ -77,6 +77,19 @@ function answer.headers(headers)
   return setmetatable(lower, HeaderNames)
 end
 
+--- A session's result becomes the response that the caller gets.
+---@param is_ours boolean of csrc/session.c, which gives names in lower case
+---@return leadping.Response
+function answer.from_result(result, is_ours)
+  result.sends = nil
+  if is_ours then
+    setmetatable(result.headers, HeaderNames)
+  else
+    result.headers = answer.headers(result.headers)
+  end
+  return result
+end
+
 local function decode_error(response, message)
   local body = response.body == "" and "the body is empty"
     or ('the body begins "%s"'):format(text.sample(response.body, SAMPLE_BYTES))

@@ -23,29 +23,35 @@ local settings = require "leadping.settings"
 local Call = {}
 Call.__index = Call
 
---- A new call.
+--- A new call. All its fields are named here, so that the table never grows.
 ---@param context table settings, budget, clock, time, random, listener
 ---@param id string
 ---@param limits table timeout, attempt_timeout, max_retries
-function Call.new(context, id, limits)
+---@param stream table? whose call it is; not looked at here
+function Call.new(context, id, limits, stream)
   local started = context.clock()
   return setmetatable({
     context = context,
     id = id,
     limits = limits,
+    stream = stream,
     started = started,
     deadline = started + limits.timeout,
     attempts = 0,
-    reasons = {},
+    reasons = {}, -- why each attempt but the last was tried again
+    attempt_started = started,
+    attempt_limit = 0, -- seconds
+    url = false,
+    key = false, -- of the last attempt
+    settled = false,
+    selection = nil, err = nil, response = nil,
   }, Call)
 end
 
-function Call:notify(name, fields)
-  local listener = self.context.listener
-  if not listener then return end
+local function notify(self, name, fields)
   fields.name, fields.conversation_id = name, self.id
   fields.attempt = self.attempts
-  local ok, raised = pcall(listener, fields)
+  local ok, raised = pcall(self.context.listener, fields)
   -- Kept in a table, as what was raised may be nil or false.
   if not ok and not self.hook_error then self.hook_error = { raised } end
 end
@@ -64,16 +70,18 @@ end
 
 local function settle(self, fields)
   self.settled = true
-  self:notify("done", {
-    status = fields.status, kind = fields.kind, elapsed = self:elapsed(),
-  })
+  if self.context.listener then
+    notify(self, "done", {
+      status = fields.status, kind = fields.kind, elapsed = self:elapsed(),
+    })
+  end
 end
 
 function Call:succeed(selection, response)
   retry.earn(self.context.budget)
   self.selection = selection
   complete_response(self, response)
-  settle(self, { status = response.status })
+  settle(self, response)
 end
 
 --- What is known after all attempts. One of them may have been carried out:
@@ -130,6 +138,15 @@ local function get_key(self)
   return key
 end
 
+--- The headers for a key, made anew only when the key is another one.
+local function get_headers(context, key)
+  if context.headers_key ~= key then
+    context.headers_key = key
+    context.headers = request.headers(context.settings, key)
+  end
+  return context.headers
+end
+
 local function out_of_time(self)
   return {
     kind = "timeout", outcome = "not_sent", retryable = true,
@@ -150,11 +167,11 @@ function Call:next_request()
   self.attempts = self.attempts + 1
   self.attempt_started = now
   self.attempt_limit = math.min(self.limits.attempt_timeout, left)
-  self:notify("request", {})
+  if self.context.listener then notify(self, "request", {}) end
   return {
-    method = "DELETE",
+    method = request.METHOD,
     url = url,
-    headers = request.headers(values, key),
+    headers = get_headers(self.context, key),
     timeout = self.attempt_limit,
     connect_timeout = values.connect_timeout,
     max_body = values.max_body,
@@ -184,11 +201,9 @@ local function read_result(self, result)
     explain_timeout(self, fields)
     return nil, fields
   end
-  local response = {
-    status = result.status, body = result.body,
-    headers = answer.headers(result.headers),
-  }
-  local selection, fields = answer.read(response, self.key, self.context.time())
+  local context = self.context
+  local response = answer.from_result(result, not context.settings.transport)
+  local selection, fields = answer.read(response, self.key, context.time())
   return selection, fields or response
 end
 
@@ -226,21 +241,25 @@ local function try_again(self, fields, delay)
   local reason = reason_of(fields)
   self.reasons[#self.reasons + 1] = reason
   self.due = self.context.clock() + delay
-  self:notify("retry", { reason = reason, delay = delay })
-  if delay > 0 then self:notify("wait", { reason = reason, delay = delay }) end
+  if not self.context.listener then return end
+  notify(self, "retry", { reason = reason, delay = delay })
+  if delay > 0 then notify(self, "wait", { reason = reason, delay = delay }) end
 end
 
 --- Takes the result of an attempt. Afterwards the call is settled, or `due`
 -- says when the next attempt is.
 function Call:take(result)
+  local sends = result.sends or 1
   local selection, other = read_result(self, result)
-  self:notify("response", {
-    status = result.status, kind = not selection and other.kind or nil,
-    elapsed = self.context.clock() - self.attempt_started,
-  })
+  if self.context.listener then
+    notify(self, "response", {
+      status = result.status, kind = not selection and other.kind or nil,
+      elapsed = self.context.clock() - self.attempt_started,
+    })
+  end
   if selection then return self:succeed(selection, other) end
   -- libcurl may have sent twice: whatever became of the first is not known.
-  if other.outcome == "unknown" or (result.sends or 1) > 1 then self.in_doubt = true end
+  if other.outcome == "unknown" or sends > 1 then self.in_doubt = true end
   if other.outcome == "not_applied" then self.refused = true end
   local delay = retry_delay(self, other)
   if delay then try_again(self, other, delay) else self:fail(other) end

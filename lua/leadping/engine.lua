@@ -19,7 +19,7 @@ Stream.__index = Stream
 local function start(self, call)
   local request = call:next_request()
   if request then
-    self.engine:send(request, self, call)
+    self.engine:send(request, call)
   else
     self:settle(call)
   end
@@ -30,7 +30,7 @@ function Stream:settle(call)
   self.settled[#self.settled + 1] = call
 end
 
---- Takes a result that the engine has for one of this stream's calls.
+--- Takes the result of one of this stream's calls.
 function Stream:take(call, result)
   call:take(result)
   if call.settled then self:settle(call)
@@ -54,7 +54,7 @@ local function start_new(self)
     local id = self.next_id()
     if id == nil then return end
     self.busy = self.busy + 1
-    start(self, Call.new(self.engine, id, self.limits))
+    start(self, Call.new(self.engine, id, self.limits, self))
   end
 end
 
@@ -110,7 +110,7 @@ function Engine.new(settings, with)
     time = with.time or os.time,
     random = with.random or math.random,
     wait_on = with.wait or blocking.wait,
-    routes = {}, -- session's id -> { stream, call }
+    calls = {}, -- session's id -> call
   }, Engine)
 end
 
@@ -121,17 +121,17 @@ local function get_session(self)
 end
 
 local function deliver(self, id, result)
-  local route = self.routes[id]
-  self.routes[id] = nil
-  if route then route.stream:take(route.call, result) end
+  local call = self.calls[id]
+  self.calls[id] = nil
+  if call then call.stream:take(call, result) end
 end
 
-function Engine:send(request, stream, call)
+function Engine:send(request, call)
   local id, message = get_session(self):submit(request)
   if id then
-    self.routes[id] = { stream = stream, call = call }
+    self.calls[id] = call
   else
-    stream:take(call, {
+    call.stream:take(call, {
       kind = "connection", message = message, sends = 0, retryable = true,
     })
   end
@@ -141,7 +141,7 @@ end
 -- own is replaced at the next use; a given transport is its owner's to mend.
 local function abandon_session(self, message)
   local ids = {}
-  for id in pairs(self.routes) do ids[#ids + 1] = id end
+  for id in pairs(self.calls) do ids[#ids + 1] = id end
   if self.session ~= self.settings.transport then
     self.session:close()
     self.session = nil
@@ -175,9 +175,9 @@ function Engine:wait(seconds)
 end
 
 function Engine:cancel(stream)
-  for id, route in pairs(self.routes) do
-    if route.stream == stream then
-      self.routes[id] = nil
+  for id, call in pairs(self.calls) do
+    if call.stream == stream then
+      self.calls[id] = nil
       self.session:cancel(id)
     end
   end
@@ -216,7 +216,7 @@ end
 
 function Engine:close()
   if self.session then self.session:close() end
-  self.session, self.routes = nil, {}
+  self.session, self.calls = nil, {}
 end
 
 return Engine

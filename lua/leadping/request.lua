@@ -5,7 +5,9 @@
 
 local request = {}
 
-local PATH = "%s/phone-numbers/outgoing/conversation/%s/override"
+request.METHOD = "DELETE"
+
+local PATH_BEFORE, PATH_BEHIND = "/phone-numbers/outgoing/conversation/", "/override"
 
 ---@class leadping.Request
 ---@field method string "DELETE"
@@ -20,7 +22,7 @@ end
 
 --- The URL for a conversation's segment.
 function request.url(settings, segment)
-  return PATH:format(settings.base_url, segment)
+  return settings.base_url .. PATH_BEFORE .. segment .. PATH_BEHIND
 end
 
 --- The headers for a key; a new table at each call.
@@ -36,7 +38,7 @@ end
 ---@return leadping.Request
 function request.new(settings, segment, key)
   return setmetatable({
-    method = "DELETE",
+    method = request.METHOD,
     url = request.url(settings, segment),
     headers = request.headers(settings, key),
   }, Request)

@@ -41,7 +41,7 @@ local function check_parts(parts, allow_http)
   end
 end
 
---- Sets values.base_url (without a slash at its end) and values.is_loopback.
+--- Sets values.base_url (without a slash at its end), is_loopback and is_tls.
 local function resolve_base_url(values)
   local name, url = "option 'base_url'", values.base_url
   if not url then
@@ -55,6 +55,7 @@ local function resolve_base_url(values)
   values.base_url = ("%s://%s%s%s"):format(parts.scheme, parts.host, port,
     (parts.path:gsub("/+$", "")))
   values.is_loopback = is_loopback(parts.host)
+  values.is_tls = parts.scheme == "https"
 end
 
 -- key ------------------------------------------------------------------------
@@ -110,7 +111,7 @@ end
 -- order of the curl tool), the system's hashed directory where there is one,
 -- or nothing: libcurl's own default.
 local function resolve_authorities(values)
-  if values.ca_file or values.ca_path then return end
+  if values.ca_file or values.ca_path or not values.is_tls then return end
   values.ca_file = environment("CURL_CA_BUNDLE") or environment("SSL_CERT_FILE")
   if not values.ca_file then values.ca_path = core.ca_path() end
 end

@@ -1,0 +1,283 @@
+-- report: runs the programs in turn and prints their medians as tables.
+-- Usage: report.lua SOURCE_DIRECTORY BUILD_DIRECTORY, under the emulator.
+-- Whether an aim is met is printed, and no more: nothing fails for it.
+-- MIT, see LICENSE.
+
+local core = require "leadping.core"
+
+local source, build = ...
+
+local CALLS, CALL_RUNS = 5000, 9
+local COLD_RUNS = 31
+local DECODE_RUNS = 9
+local DECODES = { [3] = 20000, [50] = 2000 } -- eligible numbers -> decodes a run
+
+-- Where Debian, Fedora and Alpine have the system's authorities in one file.
+local BUNDLES = {
+  "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/cert.pem",
+}
+
+local plain, tls = os.getenv("EMULATOR_HTTP"), os.getenv("EMULATOR_TLS")
+local authority = os.getenv("EMULATOR_CA")
+local lua = os.getenv("LUA")
+
+local function tell(message)
+  io.stderr:write("bench: ", message, "\n")
+end
+
+-- Programs -------------------------------------------------------------------
+
+local function quote(word)
+  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
+end
+
+local function command_line(words)
+  local quoted = {}
+  for i, word in ipairs(words) do quoted[i] = quote(word) end
+  return table.concat(quoted, " ")
+end
+
+local function output_of(command)
+  local pipe = assert(io.popen(command))
+  local output = pipe:read("*a")
+  pipe:close()
+  return output
+end
+
+local function c_calls(url, count, ca_file)
+  return { build .. "/baseline", url, count, ca_file }
+end
+
+local function lua_calls(url, count, ca_file, ca_path)
+  return { lua, source .. "/calls.lua", url, count, ca_file, ca_path }
+end
+
+local function decodes(decoder, numbers, count)
+  return { lua, source .. "/decode.lua", decoder, numbers, count }
+end
+
+-- Measuring ------------------------------------------------------------------
+
+--- What one run of a program took: seconds of its loop, of the process and of
+-- the CPU, and the most KiB resident.
+local function measure(words)
+  local command = command_line(words)
+  local output = output_of(quote(build .. "/measure") .. " " .. command)
+  local loop = output:match("loop (%S+)")
+  local wall, cpu, resident = output:match("process (%S+) (%S+) (%S+)")
+  if not loop or not wall then error("bench: this failed: " .. command, 0) end
+  return {
+    loop = tonumber(loop), wall = tonumber(wall), cpu = tonumber(cpu),
+    resident = tonumber(resident),
+  }
+end
+
+local function median_of(runs, name)
+  local values = {}
+  for i, run in ipairs(runs) do values[i] = run[name] end
+  table.sort(values)
+  local middle = math.floor((#values + 1) / 2)
+  if #values % 2 == 1 then return values[middle] end
+  return (values[middle] + values[middle + 1]) / 2
+end
+
+local function medians(runs)
+  local result = {}
+  for name in pairs(runs[1]) do result[name] = median_of(runs, name) end
+  return result
+end
+
+--- Medians of two programs that run in turn, so that what else the machine
+-- does falls on both. The first run of each fills caches and is not counted.
+local function compare(title, count, theirs, ours)
+  tell(("%s, %d times each"):format(title, count))
+  local their_runs, our_runs = {}, {}
+  measure(theirs)
+  measure(ours)
+  for i = 1, count do
+    their_runs[i], our_runs[i] = measure(theirs), measure(ours)
+  end
+  return medians(their_runs), medians(our_runs)
+end
+
+-- Instructions ---------------------------------------------------------------
+
+local has_valgrind = os.execute("command -v valgrind >/dev/null 2>&1")
+has_valgrind = has_valgrind == true or has_valgrind == 0
+
+local CALLGRIND = "valgrind --tool=callgrind --callgrind-out-file=/dev/null "
+
+local function instructions(words)
+  local command = CALLGRIND .. command_line(words) .. " 2>&1"
+  local count = output_of(command):match("Collected : (%d+)")
+  return tonumber(count) or error("bench: this failed: " .. command, 0)
+end
+
+--- Instructions of one more turn: what is done once falls out of the difference.
+local function instructions_each(program, few, many)
+  return (instructions(program(many)) - instructions(program(few))) / (many - few)
+end
+
+-- Tables ---------------------------------------------------------------------
+
+local function whole(value)
+  local digits = ("%.0f"):format(value):reverse():gsub("(%d%d%d)", "%1 ")
+  return (digits:reverse():gsub("^ ", ""))
+end
+
+local UNITS = {
+  s = function(value) return ("%.3f s"):format(value) end,
+  ms = function(value) return ("%.1f ms"):format(value * 1e3) end,
+  us = function(value) return ("%.2f µs"):format(value * 1e6) end,
+  mib = function(value) return ("%.1f MiB"):format(value / 1024) end,
+  count = whole,
+}
+
+--- How far ours is from theirs, and whether that meets row.aim: a ratio, or
+-- for row.more a difference in MiB.
+local function judge(row)
+  local ratio, more = row.ours / row.theirs, (row.ours - row.theirs) / 1024
+  local value = row.more and more or ratio
+  local shown = row.more and ("%+.1f MiB"):format(more) or ("%.2f"):format(ratio)
+  if not row.aim then return shown, "", "" end
+  local aim = row.more and ("≤ +%g MiB"):format(row.aim) or ("≤ %.2f"):format(row.aim)
+  return shown, aim, value <= row.aim and "yes" or "no"
+end
+
+local function print_table(theirs, rows)
+  print(("| | %s | leadping | ratio | aim | met |"):format(theirs))
+  print("|---|---:|---:|---:|---:|---|")
+  for _, row in ipairs(rows) do
+    local unit = UNITS[row.unit]
+    print(("| %s | %s | %s | %s | %s | %s |"):format(row.title,
+      unit(row.theirs), unit(row.ours), judge(row)))
+  end
+  print()
+end
+
+local function add(rows, title, unit, theirs, ours, aim)
+  rows[#rows + 1] = {
+    title = title, unit = unit, theirs = theirs, ours = ours, aim = aim,
+    more = unit == "mib",
+  }
+end
+
+-- What is compared -----------------------------------------------------------
+
+local function warm_calls(rows, name, url, ca_file)
+  local title = ("%d calls, %s"):format(CALLS, name)
+  local theirs, ours = compare(title, CALL_RUNS,
+    c_calls(url, CALLS, ca_file), lua_calls(url, CALLS, ca_file))
+  add(rows, title .. ": wall time", "s", theirs.wall, ours.wall, 1.08)
+  add(rows, title .. ": wall time but for the start", "s", theirs.loop, ours.loop, 1.08)
+  add(rows, title .. ": CPU time", "s", theirs.cpu, ours.cpu, 1.15)
+  add(rows, title .. ": resident memory", "mib", theirs.resident, ours.resident, 3)
+end
+
+local function warm_instructions(rows, name, url, ca_file)
+  local title = ("one more call, %s: instructions"):format(name)
+  tell(title)
+  add(rows, title, "count",
+    instructions_each(function(n) return c_calls(url, n, ca_file) end, 100, 1100),
+    instructions_each(function(n) return lua_calls(url, n, ca_file) end, 100, 1100))
+end
+
+local function cold_start(rows, name, aim, theirs, ours)
+  local title = "cold start to first answer, " .. name
+  local their_medians, our_medians = compare(title, COLD_RUNS, theirs, ours)
+  add(rows, title .. ": wall time", "ms", their_medians.wall, our_medians.wall, aim)
+  add(rows, title .. ": CPU time", "ms", their_medians.cpu, our_medians.cpu)
+  if not has_valgrind then return end
+  add(rows, title .. ": instructions", "count", instructions(theirs), instructions(ours))
+end
+
+local function decode(rows, numbers)
+  local title = ("decode, %d eligible numbers"):format(numbers)
+  local count = DECODES[numbers]
+  local theirs, ours = compare(title, DECODE_RUNS,
+    decodes("cjson", numbers, count), decodes("leadping", numbers, count))
+  add(rows, title .. ": CPU time", "us", theirs.loop / count, ours.loop / count, 0.6)
+  if not has_valgrind then return end
+  local function each(decoder)
+    return instructions_each(function(n) return decodes(decoder, numbers, n) end, 100, 1100)
+  end
+  add(rows, title .. ": instructions", "count", each("cjson"), each("leadping"))
+end
+
+-- The system's authorities ---------------------------------------------------
+
+local function read_file(path)
+  local file = path and io.open(path, "rb")
+  if not file then return nil end
+  local bytes = file:read("*a")
+  file:close()
+  return bytes
+end
+
+--- A file of the system's authorities and the emulator's; nil where the system
+-- has no such file.
+local function make_bundle()
+  local system
+  for _, path in ipairs(BUNDLES) do system = system or read_file(path) end
+  if not system then return nil end
+  local path = build .. "/bundle.pem"
+  local file = assert(io.open(path, "wb"))
+  file:write(system, "\n", assert(read_file(authority)))
+  file:close()
+  return path
+end
+
+--- Returns why it could not be measured, where it could not.
+local function cold_start_tls(rows)
+  local bundle, directory = make_bundle(), core.ca_path()
+  if not bundle then return "the system has no file of CA certificates" end
+  if not directory then return "the system has no hashed directory of CA certificates" end
+  cold_start(rows, "TLS, the system's CAs", 1,
+    c_calls(tls, 1, bundle), lua_calls(tls, 1, authority, directory))
+end
+
+-- The report -----------------------------------------------------------------
+
+local function machine()
+  local cpus = read_file("/proc/cpuinfo") or ""
+  local _, cores = cpus:gsub("processor%s*:", "")
+  local release = read_file("/etc/os-release") or ""
+  return table.concat({
+    cpus:match("model name%s*:%s*([^\n]+)") or "unknown CPU", cores .. " cores",
+    release:match('PRETTY_NAME="([^"]+)"') or "unknown system",
+    "Linux " .. output_of("uname -r"):gsub("%s", ""),
+    output_of(quote(lua) .. " -v 2>&1"):match("^%S+ %S+") or _VERSION,
+    output_of(quote(build .. "/baseline") .. " version"):match("^%S+ %S+"),
+  }, "; ")
+end
+
+local function report_calls()
+  local rows, notes = {}, {}
+  warm_calls(rows, "plain", plain)
+  warm_calls(rows, "TLS", tls, authority)
+  if has_valgrind then
+    warm_instructions(rows, "plain", plain)
+    warm_instructions(rows, "TLS", tls, authority)
+  else
+    notes[#notes + 1] = "valgrind is not installed: no instruction counts"
+  end
+  cold_start(rows, "plain", 1.3, c_calls(plain, 1), lua_calls(plain, 1))
+  local why = cold_start_tls(rows)
+  if why then notes[#notes + 1] = "no cold start over TLS: " .. why end
+  print_table("C program", rows)
+  for _, note in ipairs(notes) do print(note .. ".\n") end
+end
+
+local function report_decode()
+  local rows = {}
+  decode(rows, 3)
+  decode(rows, 50)
+  print_table("cjson.decode", rows)
+end
+
+print(machine() .. "\n")
+report_calls()
+report_decode()
+print(("Medians of %d runs (cold start: %d, decode: %d), the two programs in turn.")
+  :format(CALL_RUNS, COLD_RUNS, DECODE_RUNS))

@@ -1,11 +1,15 @@
 # Makefile: builds, tests and installs leadping for Lua.
-# `make help` lists the targets. What may be set: CC, CFLAGS, LUA_VERSION,
-# PREFIX, DESTDIR; and LUA_CFLAGS, CURL_CFLAGS, CURL_LIBS where pkg-config
+# `make help` lists the targets. What may be set: CC, CFLAGS, LUA_VERSION or
+# LUA (the interpreter), PREFIX, DESTDIR; and LUA_CFLAGS, CURL_CFLAGS, CURL_LIBS where pkg-config
 # does not know. luarocks builds and installs through this file too.
 # MIT, see LICENSE.
 
+ifdef LUA
+LUA_VERSION ?= $(shell $(LUA) -e 'print((_VERSION:match("%d+%.%d+")))')
+else
 LUA_VERSION ?= 5.4
-LUA ?= lua$(LUA_VERSION)
+LUA = lua$(LUA_VERSION)
+endif
 PREFIX ?= /usr/local
 INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
 INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
@@ -21,7 +25,7 @@ CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
   -Wmissing-prototypes -Wwrite-strings -Wconversion
 ALL_CFLAGS = -std=c99 -fPIC -fvisibility=hidden $(WARNINGS) $(CFLAGS) \
-  $(LUA_CFLAGS) $(CURL_CFLAGS)
+  -DBUILT_FOR=$(subst .,0,$(LUA_VERSION)) $(LUA_CFLAGS) $(CURL_CFLAGS)
 
 # nodelete: a thread of libcurl's resolver may outlive the last session, and
 # with it the last reference to the module (csrc/transfer.c, QUICK_EXIT).
@@ -30,6 +34,8 @@ MODULE_LDFLAGS = -bundle -undefined dynamic_lookup
 else
 MODULE_LDFLAGS = -shared -Wl,-z,nodelete
 endif
+
+MAKEFLAGS += --no-print-directory
 
 BUILD = build/$(LUA_VERSION)
 CORE = $(BUILD)/leadping/core.so
@@ -73,16 +79,16 @@ tools-run tools-test tools-lint tools-bench: tools-%:
 	@.ci/install $*
 
 demo: tools-run
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) -s all
 	@$(EMULATOR) run env $(CHECKOUT_ENV) $(LUA) examples/demo.lua
 
 test: tools-test
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) -s all
 	@EMULATOR_RECORD=1 $(EMULATOR) run env $(CHECKOUT_ENV) LUA='$(LUA)' \
 	  spec/run $(SPECS)
 
 bench: tools-bench
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) -s all
 	@env $(CHECKOUT_ENV) LUA='$(LUA)' CC='$(CC)' CURL_LIBS='$(CURL_LIBS)' \
 	  CFLAGS='$(CFLAGS)' CURL_CFLAGS='$(CURL_CFLAGS)' spec/bench/run
 
@@ -90,6 +96,7 @@ emulator: tools-run
 	@$(EMULATOR) serve
 
 env:
+	@$(MAKE) -s all >&2
 	@echo "export LUA_PATH='$(CHECKOUT_PATH)'"
 	@echo "export LUA_CPATH='$(CHECKOUT_CPATH)'"
 

@@ -31,11 +31,13 @@ test_dependencies = {
 build = {
   type = "make",
   build_variables = {
+    LUA = "$(LUA)",
     CC = "$(CC)",
     CFLAGS = "$(CFLAGS)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
   },
   install_variables = {
+    LUA = "$(LUA)",
     INST_LUADIR = "$(LUADIR)",
     INST_LIBDIR = "$(LIBDIR)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",

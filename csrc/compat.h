@@ -8,6 +8,10 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#if defined(BUILT_FOR) && BUILT_FOR != LUA_VERSION_NUM
+#error "these are not the headers of LUA_VERSION: set LUA_CFLAGS"
+#endif
+
 #if LUA_VERSION_NUM >= 502
 #define set_functions(L, list) luaL_setfuncs(L, list, 0)
 /* The thread whose hook lua.c sets at Ctrl-C; nil where it can't be known. */

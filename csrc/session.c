@@ -30,18 +30,33 @@ struct session {
   int finished;        /* how many */
   lua_Integer last_id; /* ids are never used twice */
   lua_Hook main_hook;  /* the main thread's when something was submitted */
+  struct sockets sockets;
+  unsigned forks; /* what the process's count was at the start */
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static CURLcode curl_state;
 
+/* How often this process is a child of one that had loaded the module. */
+static unsigned forks;
+
+static void count_fork(void) { forks++; }
+
 /* Never undone: other users of libcurl may live in the same process. */
-static void init_curl(void) { curl_state = curl_global_init(CURL_GLOBAL_ALL); }
+static void init_curl(void)
+{
+  curl_state = curl_global_init(CURL_GLOBAL_ALL);
+  if (!curl_state && pthread_atfork(NULL, NULL, count_fork) != 0)
+    curl_state = CURLE_OUT_OF_MEMORY;
+}
 
 static struct session *check_session(lua_State *L)
 {
   struct session *s = luaL_checkudata(L, 1, METATABLE);
   if (!s->multi) luaL_error(L, "the session is closed");
+  if (s->forks != forks)
+    luaL_error(L, "the session was made before a fork: a child process has to "
+                  "make a client of its own");
   return s;
 }
 
@@ -86,7 +101,7 @@ static struct transfer *get_spare(struct session *s)
 {
   struct transfer *t = s->spare;
   if (t) return t;
-  t = transfer_new(&s->options);
+  t = transfer_new(&s->options, &s->sockets);
   if (!t) return NULL;
   t->next_owned = s->owned;
   s->owned = t;
@@ -239,15 +254,23 @@ static void free_transfers(struct session *s)
   }
 }
 
-/* session:close(); also __gc. Closes all connections; once is enough. */
-static int session_close(lua_State *L)
+static void close_connections(struct session *s)
 {
-  struct session *s = luaL_checkudata(L, 1, METATABLE);
   struct sigpipe_guard guard;
   sigpipe_hold(&guard);
   free_transfers(s);
   if (s->multi) curl_multi_cleanup(s->multi);
   sigpipe_release(&guard);
+}
+
+/* session:close(); also __gc. Closes all connections; once is enough.
+ * A forked child closes its copies of the sockets and leaves libcurl's memory
+ * alone: libcurl would take leave of the server on the parent's connections. */
+static int session_close(lua_State *L)
+{
+  struct session *s = luaL_checkudata(L, 1, METATABLE);
+  if (s->forks == forks) close_connections(s);
+  sockets_close(&s->sockets);
   free(s->options.ca_file);
   free(s->options.ca_path);
   free(s->options.proxy);
@@ -278,6 +301,7 @@ int core_session(lua_State *L)
   luaL_checktype(L, 1, LUA_TTABLE);
   s = lua_newuserdata(L, sizeof *s);
   memset(s, 0, sizeof *s);
+  s->forks = forks;
   luaL_getmetatable(L, METATABLE);
   lua_setmetatable(L, -2);
   pthread_once(&curl_once, init_curl);

@@ -14,10 +14,10 @@
 /* ---- libcurl's callbacks: each returns less than it got to stop ---- */
 
 static int keep(struct transfer *t, struct buffer *buffer, const char *bytes,
-                size_t length, size_t limit, const char *what)
+                size_t length, size_t most, enum limit limit)
 {
-  enum append_result result = buffer_append(buffer, bytes, length, limit);
-  if (result == OVER_LIMIT) t->too_large = what;
+  enum append_result result = buffer_append(buffer, bytes, length, most);
+  if (result == OVER_LIMIT) t->over = limit;
   return result == APPENDED;
 }
 
@@ -25,20 +25,24 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data)
 {
   struct transfer *t = data;
   size_t length = size * count;
-  return keep(t, &t->body, bytes, length, t->max_body, "body") ? length : 0;
+  return keep(t, &t->body, bytes, length, t->max_body, BODY_LIMIT) ? length : 0;
 }
 
-/* An interim answer (1xx) is forgotten when the next one starts; a trailer
- * section comes behind head_complete and is not kept. */
+/* The head counts as a whole, interim answers (1xx) and trailers included. */
+static int count_head(struct transfer *t, size_t length)
+{
+  t->head_received += length;
+  if (t->head_received > HEAD_MAX) t->over = HEAD_LIMIT;
+  return t->over == NO_LIMIT;
+}
+
+/* An interim answer is forgotten when the next one starts; a trailer section
+ * comes behind head_complete and is not kept. */
 static size_t on_header(char *line, size_t size, size_t count, void *data)
 {
   struct transfer *t = data;
   size_t length = size * count;
-  t->head_received += length;
-  if (t->head_received > HEAD_MAX) {
-    t->too_large = "header section";
-    return 0;
-  }
+  if (!count_head(t, length)) return 0;
   if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
     buffer_clear(&t->head);
     t->head_complete = 0;
@@ -46,8 +50,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *data)
   }
   if (t->head_complete) return length;
   if (length <= 2) t->head_complete = 1;
-  return keep(t, &t->head, line, length, HEAD_MAX, "header section") ? length
-                                                                     : 0;
+  return keep(t, &t->head, line, length, HEAD_MAX, HEAD_LIMIT) ? length : 0;
 }
 
 /* Called each time the request is about to be sent, also when libcurl sends it
@@ -145,12 +148,15 @@ static CURLcode set_options(struct transfer *t,
   return code;
 }
 
-struct transfer *transfer_new(const struct transfer_options *options)
+struct transfer *transfer_new(const struct transfer_options *options,
+                              struct sockets *sockets)
 {
   struct transfer *t = calloc(1, sizeof *t);
   if (!t) return NULL;
   t->easy = curl_easy_init();
-  if (t->easy && set_options(t, options) == CURLE_OK) return t;
+  if (t->easy && set_options(t, options) == CURLE_OK &&
+      sockets_watch(sockets, t->easy) == CURLE_OK)
+    return t;
   transfer_free(t);
   return NULL;
 }
@@ -173,7 +179,7 @@ static void forget_answer(struct transfer *t)
   t->head_received = 0;
   t->head_complete = 0;
   t->sends = 0;
-  t->too_large = NULL;
+  t->over = NO_LIMIT;
   t->code = CURLE_OK;
   t->error[0] = '\0';
 }
@@ -315,7 +321,7 @@ static struct failure failure_of(const struct transfer *t)
   static const struct failure other = {CURLE_OK, "connection", 1};
   static const struct failure too_large = {CURLE_OK, "too_large", 0};
   size_t i;
-  if (t->too_large) return too_large;
+  if (t->over != NO_LIMIT) return too_large;
   for (i = 0; i < sizeof listed / sizeof listed[0]; i++)
     if (listed[i].code == t->code) return listed[i];
   return other;
@@ -323,8 +329,12 @@ static struct failure failure_of(const struct transfer *t)
 
 static void push_message(const struct transfer *t, lua_State *L)
 {
-  if (t->too_large)
-    lua_pushfstring(L, "the answer's %s is over the limit", t->too_large);
+  if (t->over == HEAD_LIMIT)
+    lua_pushfstring(L, "the answer's header section is over %d bytes",
+                    HEAD_MAX);
+  else if (t->over == BODY_LIMIT)
+    lua_pushfstring(L, "the answer's body is over max_body (%d bytes)",
+                    (int)t->max_body);
   else lua_pushstring(L, t->error[0] ? t->error : curl_easy_strerror(t->code));
 }
 

@@ -9,12 +9,15 @@
 
 #include "buffer.h"
 #include "compat.h"
+#include "sockets.h"
 
 /* What is the same for all transfers of a session. Strings are malloc's and
  * the session's own; NULL leaves libcurl's default. */
 struct transfer_options {
   char *ca_file, *ca_path, *proxy;
 };
+
+enum limit { NO_LIMIT, HEAD_LIMIT, BODY_LIMIT };
 
 enum transfer_state { SPARE, ACTIVE, FINISHED };
 
@@ -29,14 +32,16 @@ struct transfer {
   size_t head_received;       /* bytes, of interim answers too */
   size_t max_body;
   int head_complete;
-  int sends;             /* how often the request began to be sent */
-  const char *too_large; /* what went over its limit, or NULL */
+  int sends;       /* how often the request began to be sent */
+  enum limit over; /* which limit the answer went over */
   CURLcode code;
   char error[CURL_ERROR_SIZE];
 };
 
-/* A new transfer, or NULL where there is no memory. */
-struct transfer *transfer_new(const struct transfer_options *options);
+/* A new transfer, or NULL where there is no memory. Its connections, which may
+ * outlive it, are listed in sockets. */
+struct transfer *transfer_new(const struct transfer_options *options,
+                              struct sockets *sockets);
 
 /* The transfer is in no multi handle any more. */
 void transfer_free(struct transfer *transfer);

@@ -299,7 +299,7 @@ describe("a limit on size", function()
     assert.equal("too_large", err.kind)
     assert.equal("applied", err.outcome)
     assert.equal(200, err.status)
-    assert.equal("the answer's body is over the limit", err.message)
+    assert.equal("the answer's body is over max_body (2000 bytes)", err.message)
     assert(client:clear_override(support.id()))
   end)
 
@@ -324,7 +324,7 @@ describe("a limit on size", function()
     assert(client:clear_override(support.id("fault:headers-20000")))
     local _, err = client:clear_override(support.id("fault:headers-100000"))
     assert.equal("too_large", err.kind)
-    assert.equal("the answer's header section is over the limit", err.message)
+    assert.equal("the answer's header section is over 65536 bytes", err.message)
     assert(client:clear_override(support.id()))
   end)
 end)
@@ -429,7 +429,7 @@ describe("a bad call", function()
       function() client:clear_override() end },
     { "clear_override: bad argument 'conversation_id' (string expected, got number)",
       function() client:clear_override(42) end },
-    { "clear_override: unknown option 'time_out'",
+    { "clear_override: unknown option 'time_out'; there are timeout, attempt_timeout, max_retries",
       function() client:clear_override("a", { time_out = 1 }) end },
     { "clear_override: option 'timeout': seconds over 0 and at most 86400 expected, got \"5\"",
       function() client:clear_override("a", { timeout = "5" }) end },
@@ -440,6 +440,18 @@ describe("a bad call", function()
     { "clear_override: bad argument 'self' (a client expected, got string): "
       .. "call client:clear_override(…), with a colon",
       function() client.clear_override("a") end },
+    { "close: bad argument 'self' (a client expected, got nil): call client:close(…), "
+      .. "with a colon", function() client.close() end },
+    { "call selection:selected(), with a colon",
+      function() leadping.decode("{}").selected() end },
+    { "leadping.new: call it with a dot, not a colon",
+      function() leadping:new() end },
+    { "leadping.clear_override: call it with a dot, not a colon",
+      function() leadping:clear_override("a") end },
+    { "leadping.new: option 'proxy': a URL expected, got a string that is not shown",
+      function() leadping.new { api_key = "k", proxy = "http://user:secret@bad host" } end },
+    { "leadping.new: option 'proxy': http, https, socks4, socks4a, socks5 or socks5h expected",
+      function() leadping.new { api_key = "k", proxy = "ftp://user:secret@x" } end },
     { "request: bad argument 'conversation_id' (string expected, got table)",
       function() client:request({}) end },
     { "response: bad argument 'status' (a whole number from 100 to 599 expected, got string)",
@@ -450,7 +462,7 @@ describe("a bad call", function()
       function() client:response(200, nil, {}) end },
     { "leadping.new: options: table expected, got string",
       function() leadping.new("sk_x") end },
-    { "leadping.new: unknown option 'insecure'",
+    { "leadping.new: unknown option 'insecure'; there are api_key, base_url, timeout, ",
       function() leadping.new { insecure = true } end },
     { "bad argument #1 to 'decode' (string expected, got nil)",
       function() leadping.decode() end },

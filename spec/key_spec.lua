@@ -35,7 +35,7 @@ describe("the key", function()
   end)
 
   local impossible = {
-    { "sk_1\n", "its byte 5 is 0x0A" }, { "sk_1\r\n", "its byte 5 is 0x0D" },
+    { "sk_1\n", "its byte 5 is 0x0A", true }, { "sk_1\r\n", "its byte 5 is 0x0D", true },
     { "sk\0_1", "its byte 3 is 0x00" }, { "sk 1", "its byte 3 is 0x20" },
     { "sk_é", "its byte 4 is 0xC3" }, { "\27[1m", "its byte 1 is 0x1B" },
     { "sk_1\127", "its byte 5 is 0x7F" },
@@ -47,13 +47,15 @@ describe("the key", function()
       assert.is_false(ok)
       assert.matches("leadping%.new: option 'api_key': " .. row[2] .. ", which no key holds",
         message)
+      assert.equal(row[3] or false, message:find("may end in a newline", 1, true) ~= nil)
       assert.is_nil(message:find(row[1], 1, true))
     end)
   end
 
   it("of the wrong type raises without showing it", function()
     local _, message = pcall(leadping.new, { api_key = 12345 })
-    assert.matches("option 'api_key': string or function expected$", message)
+    assert.matches("option 'api_key': string or function expected, got a number "
+      .. "that is not shown$", message)
   end)
 
   it("from a function is asked for at each call", function()

@@ -108,7 +108,7 @@ local function quote(text)
 end
 
 local function assignments(variables)
-  local words = {}
+  local words = { "-u MAKEFLAGS", "-u MAKELEVEL" } -- of the make that runs the specs
   for name, value in pairs(variables or {}) do
     words[#words + 1] = value and name .. "=" .. quote(value) or "-u " .. name
   end

@@ -143,14 +143,15 @@ describe("http", function()
 end)
 
 describe("base_url", function()
+  local NO_URL = "a URL that begins with https:// expected"
   local wrong = {
-    { "", "not a URL" }, { "api.leadping.ai", "not a URL" }, { "https://", "not a URL" },
-    { "ftp://example.com", "not a URL" }, { "https://a b", "not a URL" },
+    { "", NO_URL }, { "api.leadping.ai", NO_URL }, { "https://", NO_URL },
+    { "ftp://example.com", NO_URL }, { "https://a b", NO_URL },
     { "https://user@example.com", "a user has no place in it" },
     { "https://user:secret@example.com", "a user has no place in it" },
     { "https://example.com/?a=1", "a query has no place in it" },
     { "https://example.com/#a", "a fragment has no place in it" },
-    { "https://example.com\0.evil.example", "not a URL" },
+    { "https://example.com\0.evil.example", NO_URL },
   }
 
   for _, row in ipairs(wrong) do

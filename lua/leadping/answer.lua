@@ -21,11 +21,13 @@ local MESSAGES = {
   bad_request = "the API calls the request invalid",
   unauthorized = "the API key is missing, wrong or expired",
   forbidden = "the API key is not permitted to do this",
-  not_found = "the API knows no such conversation",
+  not_found = "the API knows no such conversation, or base_url has a wrong path",
   rate_limited = "over the API's limit of requests",
   server_error = "the server failed",
   unexpected_status = "an answer that this call does not have",
 }
+
+local REDIRECT = "a redirect, which is never followed: check base_url"
 
 local function kind_of(status)
   return KINDS[status] or (status >= 500 and "server_error") or "unexpected_status"
@@ -38,6 +40,19 @@ end
 function answer.outcome(status)
   if status >= 200 and status < 300 then return "applied" end
   return status >= 500 and "unknown" or "not_applied"
+end
+
+local Response = { __name = "leadping.response" }
+
+function Response:__tostring()
+  return ("leadping.response: status %d, %d bytes"):format(self.status, #self.body)
+end
+
+--- Makes a response of a table with status, headers (as answer.headers gives
+-- them) and body.
+---@return leadping.Response
+function answer.response(fields)
+  return setmetatable(fields, Response)
 end
 
 local HeaderNames = {
@@ -87,7 +102,7 @@ function answer.from_result(result, is_ours)
   else
     result.headers = answer.headers(result.headers)
   end
-  return result
+  return answer.response(result)
 end
 
 local function decode_error(response, message)
@@ -99,27 +114,33 @@ local function decode_error(response, message)
   }
 end
 
-local function status_error(response, key, time)
-  local kind = kind_of(response.status)
-  -- Once more behind the decoding: in the body the key may have been escaped.
-  local members = text.redact_all(
-    problem.decode(response.body, response.headers["content-type"]), key)
-  local said = members and problem.describe(members)
-  return {
-    kind = kind,
-    message = said and ("%s: %s"):format(MESSAGES[kind], said) or MESSAGES[kind],
-    problem = members,
-    retryable = retry.is_retryable_status(response.status),
-    retry_after = retry.parse_after(response.headers["retry-after"], time),
-  }
-end
-
 --- Takes a key out of an answer that repeats it, so that no error carries it.
 local function redact(response, key)
   response.body = text.redact(response.body, key)
   for name, value in pairs(response.headers) do
     response.headers[name] = text.redact(value, key)
   end
+end
+
+local function is_redirect(status)
+  return status >= 300 and status < 400
+end
+
+local function status_error(response, key, time)
+  local kind = kind_of(response.status)
+  -- Redacted behind the decoding: in the body the key may have been escaped.
+  local members = text.redact_all(
+    problem.decode(response.body, response.headers["content-type"]), key)
+  redact(response, key)
+  local said = members and problem.describe(members)
+  local message = is_redirect(response.status) and REDIRECT or MESSAGES[kind]
+  return {
+    kind = kind,
+    message = said and ("%s: %s"):format(message, said) or message,
+    problem = members,
+    retryable = retry.is_retryable_status(response.status),
+    retry_after = retry.parse_after(response.headers["retry-after"], time),
+  }
 end
 
 --- Reads an answer. Where it is an error, the key is taken out of `response`.
@@ -136,7 +157,6 @@ function answer.read(response, key, time)
     redact(response, key)
     fields = decode_error(response, message)
   else
-    redact(response, key)
     fields = status_error(response, key, time)
   end
   fields.status = response.status

@@ -221,8 +221,7 @@ local function has_other_key(self, fields)
 end
 
 local function reason_of(fields)
-  return fields.status and fields.kind ~= "timeout"
-    and ("status %d"):format(fields.status) or fields.kind
+  return fields.response and ("status %d"):format(fields.status) or fields.kind
 end
 
 --- Seconds to wait before the next attempt; nil where there is to be none.

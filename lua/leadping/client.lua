@@ -110,7 +110,9 @@ function Client:response(status, headers, body)
   if body ~= nil and type(body) ~= "string" then
     raise("response", type_error("body", "string", body))
   end
-  local response = { status = status, headers = lower, body = body or "" }
+  local response = answer.response {
+    status = status, headers = lower, body = body or "",
+  }
   local key = engine.settings.api_key
   if type(key) ~= "string" then key = engine.requested_key end
   local selection, fields = answer.read(response, key, os.time())
@@ -120,9 +122,12 @@ end
 --- Closes the client's connections. More than once does no harm; any other
 -- method raises afterwards.
 function Client:close()
-  if engines[self] then
-    engines[self]:close()
+  local engine, wrong = get_engine(self, "close")
+  if engine then
+    engine:close()
     engines[self] = false
+  elseif engines[self] == nil then
+    raise("close", wrong)
   end
 end
 

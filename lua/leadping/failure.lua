@@ -6,6 +6,7 @@
 local failure = {}
 
 -- libcurl's codes and OpenSSL's verify results (x509_vfy.h) that have a remedy.
+local CURLE_UNSUPPORTED_PROTOCOL, CURLE_SSL_CONNECT_ERROR = 1, 35
 local CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE = 60, 77
 
 local UNTRUSTED = "the certificate's authority is not trusted here: name its "
@@ -28,6 +29,11 @@ local function remedy(result)
   elseif result.code == CURLE_SSL_CACERT_BADFILE then
     return "check that ca_file, ca_path, SSL_CERT_FILE and CURL_CA_BUNDLE name "
       .. "readable PEM certificates"
+  elseif result.code == CURLE_SSL_CONNECT_ERROR
+    and result.message:find("wrong version number", 1, true) then
+    return "the server does not speak TLS there: check base_url and its port"
+  elseif result.code == CURLE_UNSUPPORTED_PROTOCOL then
+    return "the answer is not HTTP: check base_url and its port"
   end
 end
 

@@ -14,16 +14,28 @@ local leadping = {
   --- Fields and enum texts, in the API's order.
   schema = codec.schema,
 
-  new = Client.new,
   encode = codec.encode,
   is_known = codec.is_known,
 }
+
+local function check_dot(first, name)
+  if first == leadping then
+    error(("leadping.%s: call it with a dot, not a colon"):format(name), 3)
+  end
+end
+
+--- Makes a client. See leadping.client for options and results.
+function leadping.new(options)
+  check_dot(options, "new")
+  return Client.new(options)
+end
 
 local default_client
 
 --- Clears an override with a client made from the environment at the first
 -- use. See leadping.client for arguments and results.
 function leadping.clear_override(id, options)
+  check_dot(id, "clear_override")
   if not default_client then
     local err
     default_client, err = Client.new()

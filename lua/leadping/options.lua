@@ -3,6 +3,8 @@
 -- added by adding a row here. Does not read the environment.
 -- MIT, see LICENSE.
 
+local core = require "leadping.core"
+
 local options = {}
 
 local SECONDS_MAX = 86400
@@ -47,6 +49,22 @@ end
 local function is_c_text(value)
   if type(value) ~= "string" then return "string expected" end
   if value:find("%z") then return "a string without NUL expected" end
+end
+
+local PROXY_SCHEMES = {
+  http = true, https = true, socks4 = true, socks4a = true, socks5 = true, socks5h = true,
+}
+
+--- A proxy may be written without a scheme, as libcurl has it. It may hold a
+-- password, and libcurl's own message would show it: so it is checked here.
+local function is_proxy(value)
+  local wrong = is_c_text(value)
+  if wrong or value == "" then return wrong end
+  local scheme, rest = value:match("^(%w+)://(.*)$")
+  if scheme and not PROXY_SCHEMES[scheme:lower()] then
+    return "http, https, socks4, socks4a, socks5 or socks5h expected as its scheme"
+  end
+  if not core.base_url("http://" .. (rest or value)) then return "a URL expected" end
 end
 
 local TOKEN = "^[!#$%%&'*+%-.^_`|~0-9A-Za-z]+$" -- RFC 9110, section 5.6.2
@@ -122,7 +140,7 @@ options.list = {
     words = "PEM file of the only authorities to trust" },
   { name = "ca_path", check = is_c_text, default_words = "the system's",
     words = "directory of hashed certificates (openssl-rehash) to trust" },
-  { name = "proxy", check = is_c_text, secret = true,
+  { name = "proxy", check = is_proxy, secret = true,
     default_words = "https_proxy, no_proxy, …; none for loopback",
     words = 'URL of a proxy, "" for none' },
   { name = "headers", check = is_headers, default = {}, secret = true,
@@ -148,17 +166,27 @@ local function describe(value)
   return tostring(value)
 end
 
+local function names(is_call)
+  local list = {}
+  for _, option in ipairs(options.list) do
+    if option.call or not is_call then list[#list + 1] = option.name end
+  end
+  return table.concat(list, ", ")
+end
+
 local function check_option(name, value, is_call)
   local option = options.by_name[name]
   if not option then
-    return ("unknown option '%s'"):format(tostring(name))
+    return ("unknown option '%s'; there are %s"):format(tostring(name), names(is_call))
   end
   if is_call and not option.call then
     return ("option '%s' is the client's: give it to leadping.new"):format(name)
   end
   local wrong = option.check(value)
   if not wrong then return nil end
-  if option.secret then return ("option '%s': %s"):format(name, wrong) end
+  if option.secret then
+    return ("option '%s': %s, got a %s that is not shown"):format(name, wrong, type(value))
+  end
   return ("option '%s': %s, got %s"):format(name, wrong, describe(value))
 end
 

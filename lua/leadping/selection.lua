@@ -9,9 +9,16 @@ local text = require "leadping.text"
 local Selection = { __name = "leadping.selection" }
 Selection.__index = Selection
 
+local function check_self(self, method)
+  if type(self) ~= "table" then
+    error(("call selection:%s(), with a colon"):format(method), 3)
+  end
+end
+
 --- The eligible number that is selected.
 ---@return table? number nil where none is
 function Selection:selected()
+  check_self(self, "selected")
   for _, number in ipairs(self.eligibleNumbers or {}) do
     if number.isSelected then return number end
   end
@@ -20,6 +27,7 @@ end
 --- The eligible numbers that can send, in the API's order.
 ---@return table[]
 function Selection:sendable()
+  check_self(self, "sendable")
   local numbers = {}
   for _, number in ipairs(self.eligibleNumbers or {}) do
     if number.canSend then numbers[#numbers + 1] = number end

@@ -28,10 +28,7 @@ end
 local REFUSED_PARTS = { "user", "password", "query", "fragment" }
 
 local function check_parts(parts, allow_http)
-  if not parts then return "not a URL" end
-  if parts.scheme ~= "https" and parts.scheme ~= "http" then
-    return "https:// expected"
-  end
+  if not parts then return "a URL that begins with https:// expected" end
   for _, part in ipairs(REFUSED_PARTS) do
     if parts[part] then return ("a %s has no place in it"):format(part) end
   end
@@ -64,8 +61,9 @@ end
 local function check_key(key)
   local at = key:find("[^\33-\126]")
   if at then
-    return ("its byte %d is 0x%02X, which no key holds; a key read from a file "
-      .. "may end in a newline"):format(at, key:byte(at))
+    local hint = key:find("^[\r\n]", at)
+      and "; a key read from a file may end in a newline" or ""
+    return ("its byte %d is 0x%02X, which no key holds%s"):format(at, key:byte(at), hint)
   end
 end
 

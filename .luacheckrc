@@ -2,5 +2,7 @@
 std = "min"
 max_line_length = 100
 files["spec"] = { std = "+busted" }
+-- The fault programs run on Lua 5.4 alone.
+files["spec/torture"] = { std = "lua54+busted" }
 files["spec/server"] = { std = "ngx_lua" }
 files["lua/leadping/codec.lua"] = { read_globals = { math = { fields = { "type" } } } }

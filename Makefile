@@ -49,8 +49,8 @@ CHECKOUT_CPATH = $(CURDIR)/$(BUILD)/?.so;$(or $(LUA_CPATH),;)
 CHECKOUT_ENV = LUA_PATH='$(CHECKOUT_PATH)' LUA_CPATH='$(CHECKOUT_CPATH)'
 EMULATOR = spec/server/emulator
 
-.PHONY: all help demo test lint bench emulator env install uninstall clean
-.PHONY: tools-run tools-test tools-lint tools-bench format
+.PHONY: all help demo test torture lint bench emulator env install uninstall
+.PHONY: clean format tools-run tools-test tools-lint tools-bench tools-torture
 
 all: $(CORE)
 
@@ -58,6 +58,7 @@ help:
 	@echo 'make            build the module'
 	@echo 'make demo       clear three overrides on the emulator'
 	@echo 'make test       run all specs'
+	@echo 'make torture    run every fault there is; MODE=quick for a part of them'
 	@echo 'make emulator   run the emulator until Ctrl-C, to prototype without a key'
 	@echo 'make env        print the exports that let any Lua use this checkout'
 	@echo 'make install    install to PREFIX ($(PREFIX)), under DESTDIR'
@@ -75,7 +76,7 @@ $(BUILD)/obj/%.o: csrc/%.c $(wildcard csrc/*.h) Makefile
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # Each asks .ci/install for the programs and libraries that it uses itself.
-tools-run tools-test tools-lint tools-bench: tools-%:
+tools-run tools-test tools-lint tools-bench tools-torture: tools-%:
 	@.ci/install $*
 
 demo: tools-run
@@ -86,6 +87,11 @@ test: tools-test
 	@$(MAKE) -s all
 	@EMULATOR_RECORD=1 $(EMULATOR) run env $(CHECKOUT_ENV) LUA='$(LUA)' \
 	  spec/run $(SPECS)
+
+MODE ?= full
+torture: tools-torture
+	@$(MAKE) -s all
+	@env $(CHECKOUT_ENV) LUA='$(LUA)' spec/torture/run $(MODE) $(PARTS)
 
 bench: tools-bench
 	@$(MAKE) -s all

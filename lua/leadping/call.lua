@@ -5,7 +5,6 @@
 -- MIT, see LICENSE.
 
 local answer = require "leadping.answer"
-local core = require "leadping.core"
 local errors = require "leadping.errors"
 local failure = require "leadping.failure"
 local request = require "leadping.request"
@@ -117,16 +116,10 @@ end
 --- The id's URL, made once; fails the call where the id cannot be in one.
 local function get_url(self)
   if self.url then return self.url end
-  local segment, wrong = core.segment(self.id)
-  if not segment then
-    self:fail {
-      kind = "invalid_id", outcome = "not_sent",
-      message = "the conversation's id cannot be sent: " .. wrong,
-    }
-    return nil
-  end
-  self.url = request.url(self.context.settings, segment)
-  return self.url
+  local url, fields = request.url(self.context.settings, self.id)
+  if not url then return self:fail(fields) end
+  self.url = url
+  return url
 end
 
 local function get_key(self)

@@ -5,7 +5,6 @@
 -- MIT, see LICENSE.
 
 local answer = require "leadping.answer"
-local core = require "leadping.core"
 local Engine = require "leadping.engine"
 local errors = require "leadping.errors"
 local options = require "leadping.options"
@@ -78,17 +77,12 @@ function Client:request(id)
   if type(id) ~= "string" then
     raise("request", type_error("conversation_id", "string", id))
   end
-  local segment, message = core.segment(id)
-  if not segment then
-    return nil, errors.new {
-      kind = "invalid_id", outcome = "not_sent", conversation_id = id,
-      message = "the conversation's id cannot be sent: " .. message,
-    }
-  end
+  local url, fields = request.url(engine.settings, id)
+  if not url then return nil, errors.new(fields) end
   local key, err = settings.current_key(engine.settings)
   if not key then return nil, err end
   engine.requested_key = key -- what an answer given to response() may repeat
-  return request.new(engine.settings, segment, key)
+  return request.new(engine.settings, url, key)
 end
 
 --- Reads an answer that another HTTP stack got for that request.

@@ -3,6 +3,8 @@
 -- checked and escaped from csrc/segment.c. Sends nothing.
 -- MIT, see LICENSE.
 
+local core = require "leadping.core"
+
 local request = {}
 
 request.METHOD = "DELETE"
@@ -20,9 +22,18 @@ function Request:__tostring()
   return ("%s %s"):format(self.method, self.url)
 end
 
---- The URL for a conversation's segment.
-function request.url(settings, segment)
-  return settings.base_url .. PATH_BEFORE .. segment .. PATH_BEHIND
+--- The URL for a conversation.
+---@return string? url
+---@return table? fields for errors.new, where the id cannot be in one
+function request.url(settings, id)
+  local segment, wrong = core.segment(id)
+  if segment then
+    return settings.base_url .. PATH_BEFORE .. segment .. PATH_BEHIND
+  end
+  return nil, {
+    kind = "invalid_id", outcome = "not_sent", conversation_id = id,
+    message = "the conversation's id cannot be sent: " .. wrong,
+  }
 end
 
 --- The headers for a key; a new table at each call.
@@ -36,10 +47,10 @@ function request.headers(settings, key)
 end
 
 ---@return leadping.Request
-function request.new(settings, segment, key)
+function request.new(settings, url, key)
   return setmetatable({
     method = request.METHOD,
-    url = request.url(settings, segment),
+    url = url,
     headers = request.headers(settings, key),
   }, Request)
 end

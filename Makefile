@@ -46,7 +46,7 @@ MODULES = $(patsubst lua/%,%,$(wildcard lua/leadping/*.lua lua/leadping/*/*.lua)
 # What lets any Lua use the checkout. ";;" stands for Lua's own default path.
 CHECKOUT_PATH = $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(or $(LUA_PATH),;)
 CHECKOUT_CPATH = $(CURDIR)/$(BUILD)/?.so;$(or $(LUA_CPATH),;)
-CHECKOUT_ENV = LUA_PATH='$(CHECKOUT_PATH)' LUA_CPATH='$(CHECKOUT_CPATH)'
+CHECKOUT_ENV = -u LUA_PATH_5_4 -u LUA_CPATH_5_4 LUA_PATH='$(CHECKOUT_PATH)' LUA_CPATH='$(CHECKOUT_CPATH)'
 EMULATOR = spec/server/emulator
 
 .PHONY: all help demo test torture lint bench emulator env install uninstall

@@ -15,10 +15,11 @@ static const struct {
   CURLUPart part;
   const char *key;
 } parts[] = {
-    {CURLUPART_SCHEME, "scheme"}, {CURLUPART_HOST, "host"},
-    {CURLUPART_PORT, "port"},     {CURLUPART_PATH, "path"},
-    {CURLUPART_USER, "user"},     {CURLUPART_PASSWORD, "password"},
-    {CURLUPART_QUERY, "query"},   {CURLUPART_FRAGMENT, "fragment"},
+    {CURLUPART_SCHEME, "scheme"},     {CURLUPART_HOST, "host"},
+    {CURLUPART_PORT, "port"},         {CURLUPART_PATH, "path"},
+    {CURLUPART_USER, "user"},         {CURLUPART_PASSWORD, "password"},
+    {CURLUPART_ZONEID, "zone"},       {CURLUPART_QUERY, "query"},
+    {CURLUPART_FRAGMENT, "fragment"},
 };
 
 #define PARTS (sizeof parts / sizeof parts[0])
@@ -34,7 +35,9 @@ static CURLUcode copy_part(CURLU *url, struct url_parts *out, size_t i)
 {
   char *text = NULL;
   size_t length;
-  if (curl_url_get(url, parts[i].part, &text, 0)) return CURLUE_OK;
+  CURLUcode code = curl_url_get(url, parts[i].part, &text, 0);
+  if (code == CURLUE_OUT_OF_MEMORY) return code;
+  if (code) return CURLUE_OK; /* there is no such part */
   length = strlen(text);
   out->present[i] = length < PART_MAX;
   if (out->present[i]) memcpy(out->text[i], text, length + 1);
@@ -56,13 +59,15 @@ static CURLUcode split_url(const char *text, struct url_parts *out)
   return code;
 }
 
-/* base_url(text) -> { scheme, host, port, path, user, password, query,
- * fragment }, each as the URL has it | nil where it is no URL. */
+/* base_url(text) -> { scheme, host, port, path, user, password, zone,
+ * query, fragment }, each as the URL has it | nil where it is no URL. */
 int core_base_url(lua_State *L)
 {
   struct url_parts out;
+  CURLUcode code = split_url(luaL_checkstring(L, 1), &out);
   size_t i;
-  if (split_url(luaL_checkstring(L, 1), &out)) {
+  if (code == CURLUE_OUT_OF_MEMORY) return luaL_error(L, "not enough memory");
+  if (code) {
     lua_pushnil(L);
     return 1;
   }

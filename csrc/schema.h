@@ -28,7 +28,7 @@ struct field {
 struct object {
   const char *name;
   const struct field *fields; /* in the API's order */
-  unsigned count;             /* at most 32: the decoder keeps a bit for each */
+  unsigned count;
 };
 
 extern const struct object selection_object;

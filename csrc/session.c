@@ -28,32 +28,39 @@ struct session {
   struct transfer *spare;
   struct transfer *first_finished, **last_finished;
   int finished;        /* how many */
+  int results;         /* under construction; see session_next */
+  int close_wanted;    /* as soon as there are none of those */
   lua_Integer last_id; /* ids are never used twice */
   lua_Hook main_hook;  /* the main thread's when something was submitted */
   struct sockets sockets;
   unsigned forks; /* what the process's count was at the start */
 };
 
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-static CURLcode curl_state;
+static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* How often this process is a child of one that had loaded the module. */
 static unsigned forks;
 
 static void count_fork(void) { forks++; }
 
-/* Never undone: other users of libcurl may live in the same process. */
-static void init_curl(void)
+/* Once for the process; where it failed, the next call tries again. Never
+ * undone: other users of libcurl may live in the same process. */
+static int start_curl(void)
 {
-  curl_state = curl_global_init(CURL_GLOBAL_ALL);
-  if (!curl_state && pthread_atfork(NULL, NULL, count_fork) != 0)
-    curl_state = CURLE_OUT_OF_MEMORY;
+  static int started, counting;
+  int done;
+  pthread_mutex_lock(&start_lock);
+  if (!started) started = curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK;
+  if (!counting) counting = pthread_atfork(NULL, NULL, count_fork) == 0;
+  done = started && counting;
+  pthread_mutex_unlock(&start_lock);
+  return done;
 }
 
 static struct session *check_session(lua_State *L)
 {
   struct session *s = luaL_checkudata(L, 1, METATABLE);
-  if (!s->multi) luaL_error(L, "the session is closed");
+  if (!s->multi || s->close_wanted) luaL_error(L, "the session is closed");
   if (s->forks != forks)
     luaL_error(L, "the session was made before a fork: a child process has to "
                   "make a client of its own");
@@ -83,6 +90,15 @@ static void add_finished(struct session *s, struct transfer *t)
   t->next = NULL;
   *s->last_finished = t;
   s->last_finished = &t->next;
+  s->finished++;
+}
+
+static void add_first_finished(struct session *s, struct transfer *t)
+{
+  t->state = FINISHED;
+  t->next = s->first_finished;
+  if (!t->next) s->last_finished = &t->next;
+  s->first_finished = t;
   s->finished++;
 }
 
@@ -169,80 +185,17 @@ static lua_Hook main_hook(lua_State *L, lua_State **thread)
 }
 
 /* lua.c sets its Ctrl-C hook on the main thread only. Where we wait in a
- * coroutine, a hook that came since the submit is set here too. */
-static void pass_hook_on(const struct session *s, lua_State *L)
+ * coroutine, a hook that came since the submit is moved here. */
+static void move_hook(const struct session *s, lua_State *L)
 {
   lua_State *thread;
   lua_Hook hook = main_hook(L, &thread);
-  if (hook && hook != s->main_hook && thread != L)
-    lua_sethook(L, hook, lua_gethookmask(thread), lua_gethookcount(thread));
+  if (!hook || hook == s->main_hook || thread == L) return;
+  lua_sethook(L, hook, lua_gethookmask(thread), lua_gethookcount(thread));
+  lua_sethook(thread, NULL, 0, 0);
 }
 
-/* ---- methods ---- */
-
-/* session:submit(request) -> id | nil, message. request: transfer.h. */
-static int session_submit(lua_State *L)
-{
-  struct session *s = check_session(L);
-  struct transfer *t = get_spare(s);
-  lua_State *thread;
-  luaL_checktype(L, 2, LUA_TTABLE);
-  if (!t || !transfer_prepare(t, L, 2))
-    return push_failure(L, "libcurl could not prepare the request");
-  if (curl_multi_add_handle(s->multi, t->easy) != CURLM_OK)
-    return push_failure(L, "libcurl could not start the transfer");
-  s->main_hook = main_hook(L, &thread);
-  s->spare = t->next;
-  t->state = ACTIVE;
-  t->id = ++s->last_id;
-  lua_pushinteger(L, t->id);
-  return 1;
-}
-
-/* session:step(seconds) -> how many results wait | nil, message.
- * Lets transfers go on; where none has finished, waits for one, at most that
- * long and at most 0.2 s. */
-static int session_step(lua_State *L)
-{
-  struct session *s = check_session(L);
-  CURLMcode code = drive(s, luaL_checknumber(L, 2));
-  pass_hook_on(s, L);
-  if (code) return push_failure(L, curl_multi_strerror(code));
-  lua_pushinteger(L, s->finished);
-  return 1;
-}
-
-/* session:next() -> id, result of one finished transfer | nil.
- * The transfer stays finished until its result is complete on the stack. */
-static int session_next(lua_State *L)
-{
-  struct session *s = check_session(L);
-  struct transfer *t = s->first_finished;
-  if (!t) return 0;
-  lua_pushinteger(L, t->id);
-  transfer_push_result(t, L);
-  remove_finished(s, t);
-  add_spare(s, t);
-  return 2;
-}
-
-/* session:cancel(id) -> whether there was such a transfer.
- * Its result will not come; its connection is closed unless HTTP/2 lets the
- * stream end alone. */
-static int session_cancel(lua_State *L)
-{
-  struct session *s = check_session(L);
-  struct transfer *t = find_transfer(s, luaL_checkinteger(L, 2));
-  struct sigpipe_guard guard;
-  lua_pushboolean(L, t != NULL);
-  if (!t) return 1;
-  sigpipe_hold(&guard);
-  if (t->state == ACTIVE) curl_multi_remove_handle(s->multi, t->easy);
-  else remove_finished(s, t);
-  sigpipe_release(&guard);
-  add_spare(s, t);
-  return 1;
-}
+/* ---- closing ---- */
 
 static void free_transfers(struct session *s)
 {
@@ -263,18 +216,114 @@ static void close_connections(struct session *s)
   sigpipe_release(&guard);
 }
 
-/* session:close(); also __gc. Closes all connections; once is enough.
- * A forked child closes its copies of the sockets and leaves libcurl's memory
+/* A forked child closes its copies of the sockets and leaves libcurl's memory
  * alone: libcurl would take leave of the server on the parent's connections. */
-static int session_close(lua_State *L)
+static void close_session(struct session *s)
 {
-  struct session *s = luaL_checkudata(L, 1, METATABLE);
   if (s->forks == forks) close_connections(s);
   sockets_close(&s->sockets);
   free(s->options.ca_file);
   free(s->options.ca_path);
   free(s->options.proxy);
   memset(s, 0, sizeof *s);
+}
+
+/* ---- methods ---- */
+
+/* session:submit(request) -> id | nil, message. request: transfer.h.
+ * Lua may run finalizers while it allocates, and those may use or close this
+ * very session: all allocation is over before the session is looked at. */
+static int session_submit(lua_State *L)
+{
+  struct request request;
+  struct session *s;
+  struct transfer *t;
+  lua_State *thread;
+  check_session(L);
+  transfer_check_request(&request, L, 2);
+  s = check_session(L);
+  t = get_spare(s);
+  if (!t || !transfer_prepare(t, &request, L))
+    return push_failure(L, "libcurl could not prepare the request");
+  if (curl_multi_add_handle(s->multi, t->easy) != CURLM_OK)
+    return push_failure(L, "libcurl could not start the transfer");
+  s->main_hook = main_hook(L, &thread);
+  s->spare = t->next;
+  t->state = ACTIVE;
+  t->id = ++s->last_id;
+  lua_pushinteger(L, t->id);
+  return 1;
+}
+
+/* session:step(seconds) -> how many results wait | nil, message.
+ * Lets transfers go on; where none has finished, waits for one, at most that
+ * long and at most 0.2 s. */
+static int session_step(lua_State *L)
+{
+  struct session *s = check_session(L);
+  CURLMcode code = drive(s, luaL_checknumber(L, 2));
+  move_hook(s, L);
+  if (code) return push_failure(L, curl_multi_strerror(code));
+  lua_pushinteger(L, s->finished);
+  return 1;
+}
+
+static int push_result(lua_State *L)
+{
+  transfer_push_result(lua_touserdata(L, 1), L);
+  return 1;
+}
+
+/* session:next() -> id, result of one finished transfer | nil.
+ * A result that memory does not suffice for stays the first one. While it is
+ * made, a finalizer may use or close the session: the transfer is then in no
+ * list, and closing waits. */
+static int session_next(lua_State *L)
+{
+  struct session *s = check_session(L);
+  struct transfer *t;
+  int failed;
+  lua_pushcfunction(L, push_result);
+  t = s->first_finished;
+  if (!t) return 0;
+  remove_finished(s, t);
+  t->state = HELD;
+  s->results++;
+  lua_pushlightuserdata(L, t);
+  failed = lua_pcall(L, 1, 1, 0);
+  s->results--;
+  if (failed) add_first_finished(s, t);
+  else add_spare(s, t);
+  lua_pushinteger(L, t->id);
+  lua_insert(L, -2);
+  if (s->close_wanted && s->results == 0) close_session(s);
+  return failed ? lua_error(L) : 2;
+}
+
+/* session:cancel(id) -> whether there was such a transfer.
+ * Its result will not come; its connection is closed unless HTTP/2 lets the
+ * stream end alone. */
+static int session_cancel(lua_State *L)
+{
+  struct session *s = check_session(L);
+  struct transfer *t = find_transfer(s, luaL_checkinteger(L, 2));
+  struct sigpipe_guard guard;
+  lua_pushboolean(L, t != NULL);
+  if (!t) return 1;
+  sigpipe_hold(&guard);
+  if (t->state == ACTIVE) curl_multi_remove_handle(s->multi, t->easy);
+  else remove_finished(s, t);
+  sigpipe_release(&guard);
+  add_spare(s, t);
+  return 1;
+}
+
+/* session:close(); also __gc. Closes all connections; once is enough. */
+static int session_close(lua_State *L)
+{
+  struct session *s = luaL_checkudata(L, 1, METATABLE);
+  s->close_wanted = 1;
+  if (s->results == 0) close_session(s);
   return 0;
 }
 
@@ -304,8 +353,7 @@ int core_session(lua_State *L)
   s->forks = forks;
   luaL_getmetatable(L, METATABLE);
   lua_setmetatable(L, -2);
-  pthread_once(&curl_once, init_curl);
-  if (curl_state) return luaL_error(L, "libcurl could not start");
+  if (!start_curl()) return luaL_error(L, "not enough memory");
   s->options.ca_file = copy_option(L, "ca_file");
   s->options.ca_path = copy_option(L, "ca_path");
   s->options.proxy = copy_option(L, "proxy");

@@ -22,10 +22,13 @@ static int reserve(struct sockets *s)
   return 1;
 }
 
-/* Not for programs that the process starts: they would hold it open. */
-static int set_close_on_exec(curl_socket_t fd)
+/* Programs that the process starts must not hold a connection open. libcurl
+ * goes on with a socket that it could not make non-blocking, and then hangs in
+ * recv beyond every timeout: so that is done, and checked, here. */
+static int set_flags(curl_socket_t fd)
 {
-  return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+  return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
+         fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
 }
 
 static curl_socket_t on_open(void *data, curlsocktype purpose,
@@ -37,7 +40,7 @@ static curl_socket_t on_open(void *data, curlsocktype purpose,
   if (!reserve(s)) return CURL_SOCKET_BAD;
   fd = socket(address->family, address->socktype, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
-  if (!set_close_on_exec(fd)) {
+  if (!set_flags(fd)) {
     close(fd);
     return CURL_SOCKET_BAD;
   }

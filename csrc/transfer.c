@@ -36,6 +36,14 @@ static int count_head(struct transfer *t, size_t length)
   return t->over == NO_LIMIT;
 }
 
+/* A header may begin with "HTTP/" too, but not at the start of an answer. */
+static int is_status_line(const struct transfer *t, const char *line,
+                          size_t length)
+{
+  return (t->head_complete || t->head_received == length) && length >= 5 &&
+         memcmp(line, "HTTP/", 5) == 0;
+}
+
 /* An interim answer is forgotten when the next one starts; a trailer section
  * comes behind head_complete and is not kept. */
 static size_t on_header(char *line, size_t size, size_t count, void *data)
@@ -43,7 +51,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *data)
   struct transfer *t = data;
   size_t length = size * count;
   if (!count_head(t, length)) return 0;
-  if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+  if (is_status_line(t, line, length)) {
     buffer_clear(&t->head);
     t->head_complete = 0;
     return length;
@@ -172,6 +180,67 @@ void transfer_free(struct transfer *t)
 
 /* ---- a request ---- */
 
+/* A header that ends early or goes on to a next line would be another one. */
+static const char *check_header(lua_State *L, int index)
+{
+  size_t length;
+  const char *text = luaL_checklstring(L, index, &length);
+  if (strlen(text) != length || strpbrk(text, "\r\n"))
+    luaL_error(L, "a request's header holds CR, LF or NUL");
+  return text;
+}
+
+/* Pushes the lines of the headers table at the index; returns how many.
+ * libcurl's way to write an empty value is "name;". */
+static int push_header_lines(lua_State *L, int index)
+{
+  int count = 0;
+  lua_pushnil(L);
+  while (lua_next(L, index)) { /* …, lines, name, value */
+    const char *name, *value;
+    luaL_checkstack(L, 8, "too many headers");
+    lua_pushvalue(L, -2);
+    name = check_header(L, -1);
+    value = check_header(L, -2);
+    lua_pushfstring(L, *value ? "%s: %s" : "%s;%s", name, value);
+    lua_replace(L, -3); /* the line takes the value's place */
+    lua_pop(L, 1);
+    lua_insert(L, -2); /* …, lines, line, name */
+    count++;
+  }
+  return count;
+}
+
+/* Seconds to whole milliseconds, up, so that 0 (libcurl's "never") cannot
+ * come of a short time. */
+static long check_milliseconds(lua_State *L, int index)
+{
+  lua_Number ms = luaL_checknumber(L, index) * 1000;
+  long whole = ms < 1 ? 1 : ms > 1e9 ? 1000000000L : (long)ms;
+  if ((lua_Number)whole < ms && ms < 1e9) whole++;
+  return whole;
+}
+
+void transfer_check_request(struct request *request, lua_State *L, int index)
+{
+  int base = lua_gettop(L);
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_getfield(L, index, "url");
+  request->url = luaL_checkstring(L, base + 1);
+  lua_getfield(L, index, "method");
+  request->method = luaL_checkstring(L, base + 2);
+  lua_getfield(L, index, "timeout");
+  request->timeout_ms = check_milliseconds(L, base + 3);
+  lua_getfield(L, index, "connect_timeout");
+  request->connect_timeout_ms = check_milliseconds(L, base + 4);
+  lua_getfield(L, index, "max_body");
+  request->max_body = (size_t)luaL_checknumber(L, base + 5);
+  lua_getfield(L, index, "headers");
+  luaL_checktype(L, base + 6, LUA_TTABLE);
+  request->first_header = base + 7;
+  request->headers = push_header_lines(L, base + 6);
+}
+
 static void forget_answer(struct transfer *t)
 {
   buffer_clear(&t->head);
@@ -184,76 +253,38 @@ static void forget_answer(struct transfer *t)
   t->error[0] = '\0';
 }
 
-/* A header that ends early or goes on to a next line would be another one. */
-static const char *check_header(lua_State *L, int index)
+static int set_headers(struct transfer *t, const struct request *request,
+                       lua_State *L)
 {
-  size_t length;
-  const char *text = luaL_checklstring(L, index, &length);
-  if (strlen(text) != length || strpbrk(text, "\r\n"))
-    luaL_error(L, "a request's header holds CR, LF or NUL");
-  return text;
-}
-
-/* Appends "name: value" of the pair at the top of the stack. The list belongs
- * to the transfer throughout, so that an error raised here leaks nothing. */
-static int add_header(struct transfer *t, lua_State *L)
-{
-  struct curl_slist *longer;
-  lua_pushvalue(L, -2);
-  lua_pushfstring(L, "%s: %s", check_header(L, -1), check_header(L, -2));
-  longer = curl_slist_append(t->headers, lua_tostring(L, -1));
-  lua_pop(L, 2);
-  if (longer) t->headers = longer;
-  return longer != NULL;
-}
-
-/* Takes the headers table at the top of the stack. */
-static int set_headers(struct transfer *t, lua_State *L)
-{
+  int i;
   curl_slist_free_all(t->headers);
   t->headers = NULL;
-  luaL_checktype(L, -1, LUA_TTABLE);
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
-    if (!add_header(t, L)) {
-      lua_pop(L, 2);
-      return 0;
-    }
+  for (i = 0; i < request->headers; i++) {
+    const char *line = lua_tostring(L, request->first_header + i);
+    struct curl_slist *longer = curl_slist_append(t->headers, line);
+    if (!longer) return 0;
+    t->headers = longer;
+  }
   return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK;
 }
 
-static int set_text(struct transfer *t, CURLoption option, lua_State *L)
+int transfer_prepare(struct transfer *t, const struct request *request,
+                     lua_State *L)
 {
-  return curl_easy_setopt(t->easy, option, luaL_checkstring(L, -1)) == CURLE_OK;
-}
-
-/* Seconds to whole milliseconds, up, so that 0 (libcurl's "never") cannot
- * come of a short time. */
-static int set_seconds(struct transfer *t, CURLoption option, lua_State *L)
-{
-  lua_Number ms = luaL_checknumber(L, -1) * 1000;
-  long whole = ms < 1 ? 1 : ms > 1e9 ? 1000000000L : (long)ms;
-  if ((lua_Number)whole < ms && ms < 1e9) whole++;
-  return curl_easy_setopt(t->easy, option, whole) == CURLE_OK;
-}
-
-int transfer_prepare(struct transfer *t, lua_State *L, int index)
-{
-  int done;
+  CURL *easy = t->easy;
+  CURLcode code;
   forget_answer(t);
-  lua_getfield(L, index, "url");
-  done = set_text(t, CURLOPT_URL, L);
-  lua_getfield(L, index, "method");
-  done = done && set_text(t, CURLOPT_CUSTOMREQUEST, L);
-  lua_getfield(L, index, "headers");
-  done = done && set_headers(t, L);
-  lua_getfield(L, index, "timeout");
-  done = done && set_seconds(t, CURLOPT_TIMEOUT_MS, L);
-  lua_getfield(L, index, "connect_timeout");
-  done = done && set_seconds(t, CURLOPT_CONNECTTIMEOUT_MS, L);
-  lua_getfield(L, index, "max_body");
-  t->max_body = (size_t)luaL_checknumber(L, -1);
-  lua_pop(L, 6);
-  return done;
+  t->max_body = request->max_body;
+  if (!set_headers(t, request, L)) return 0;
+  code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
+  if (!code)
+    code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+  if (!code)
+    code = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, request->timeout_ms);
+  if (!code)
+    code = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                            request->connect_timeout_ms);
+  return code == CURLE_OK;
 }
 
 /* ---- the result ---- */
@@ -302,7 +333,8 @@ static void push_headers(struct transfer *t, lua_State *L)
     char *colon;
     if (!line_end) line_end = end;
     colon = memchr(line, ':', (size_t)(line_end - line));
-    if (colon) set_header(L, line, (size_t)(colon - line), colon + 1, line_end);
+    if (colon && !is_space(*line)) /* a folded line goes on with a value */
+      set_header(L, line, (size_t)(colon - line), colon + 1, line_end);
     line = line_end + 1;
   }
 }
@@ -362,8 +394,6 @@ static void set_failure(struct transfer *t, lua_State *L)
 
 static void set_answer(struct transfer *t, lua_State *L)
 {
-  push_headers(t, L);
-  lua_setfield(L, -2, "headers");
   lua_pushlstring(L, t->body.length ? t->body.bytes : "", t->body.length);
   lua_setfield(L, -2, "body");
 }
@@ -375,6 +405,8 @@ void transfer_push_result(struct transfer *t, lua_State *L)
   lua_createtable(L, 0, 8); /* Lua adds a few more */
   set_integer(L, "sends", t->sends);
   if (status) set_integer(L, "status", status);
+  push_headers(t, L);
+  lua_setfield(L, -2, "headers");
   if (t->code == CURLE_OK) set_answer(t, L);
   else set_failure(t, L);
 }

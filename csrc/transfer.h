@@ -19,7 +19,7 @@ struct transfer_options {
 
 enum limit { NO_LIMIT, HEAD_LIMIT, BODY_LIMIT };
 
-enum transfer_state { SPARE, ACTIVE, FINISHED };
+enum transfer_state { SPARE, ACTIVE, FINISHED, HELD };
 
 struct transfer {
   enum transfer_state state;
@@ -46,13 +46,27 @@ struct transfer *transfer_new(const struct transfer_options *options,
 /* The transfer is in no multi handle any more. */
 void transfer_free(struct transfer *transfer);
 
-/* Prepares for the request table at that (positive) stack index:
- * { method, url, headers = name -> value, timeout, connect_timeout (seconds),
- * max_body (bytes) }. Raises for a wrong type; 0 where libcurl refuses. */
-int transfer_prepare(struct transfer *transfer, lua_State *L, int index);
+/* A request, read from Lua. Its strings stay on Lua's stack, and are good as
+ * long as they do. */
+struct request {
+  const char *url, *method;
+  long timeout_ms, connect_timeout_ms;
+  size_t max_body;
+  int first_header, headers; /* stack index of the first line, how many */
+};
 
-/* Pushes the result, a table: { status, headers, body, sends } or
- * { kind, message, retryable, code, verify, status, sends }. */
+/* Reads the request table at that (positive) stack index: { method, url,
+ * headers = name -> value, timeout, connect_timeout (seconds), max_body
+ * (bytes) }. Leaves strings on the stack. Raises for a wrong type. */
+void transfer_check_request(struct request *request, lua_State *L, int index);
+
+/* Prepares for a request; 0 where libcurl refuses. Allocates nothing in Lua,
+ * so that no finalizer can run and use the transfer meanwhile. */
+int transfer_prepare(struct transfer *transfer, const struct request *request,
+                     lua_State *L);
+
+/* Pushes the result, a table: { status, headers, body, sends }, or { kind,
+ * message, retryable, code, verify, sends, headers, status (if any came) }. */
 void transfer_push_result(struct transfer *transfer, lua_State *L);
 
 #endif

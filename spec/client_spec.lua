@@ -454,7 +454,7 @@ describe("a bad call", function()
       function() leadping.new { api_key = "k", proxy = "ftp://user:secret@x" } end },
     { "request: bad argument 'conversation_id' (string expected, got table)",
       function() client:request({}) end },
-    { "response: bad argument 'status' (a whole number from 100 to 599 expected, got string)",
+    { "response: bad argument 'status' (a whole number from 100 to 999 expected, got string)",
       function() client:response("200") end },
     { "response: bad argument 'headers' (table expected, got string)",
       function() client:response(200, "x") end },

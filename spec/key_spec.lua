@@ -155,7 +155,7 @@ describe("the key is not in", function()
       client:clear_override("..")
     ]], { LEADPING_LOG = "debug", LEADPING_API_KEY = support.key })
     assert.matches("leadping: request id=fault:status%-503%*1 attempt=1\n", output)
-    assert.matches("leadping: retry id=%S+ attempt=1 reason=status 503 delay=%S+\n", output)
+    assert.matches("leadping: retry id=%S+ attempt=1 reason=\"status 503\" delay=%S+\n", output)
     assert.matches("leadping: done id=fault:status%-401 attempt=1 status=401 "
       .. "kind=unauthorized elapsed=%S+\n", output)
     assert.is_nil(output:find(support.key, 1, true))

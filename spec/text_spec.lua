@@ -9,7 +9,7 @@ local text = require "leadping.text"
 describe("leadping.text: escape", function()
   it("leaves printable ASCII and UTF-8 as they are", function()
     for _, value in ipairs {
-      "", "abc", " !~", "%d %s", "\\x1B", "\195\169", "\226\128\168", "\240\159\152\128",
+      "", "abc", " !~", "%d %s", "\\x1B", "\195\169", "\226\128\167", "\240\159\152\128",
       "\194\160", "\239\187\191", "\244\143\191\191", "\224\160\128",
     } do
       assert.equal(value, text.escape(value))
@@ -29,6 +29,15 @@ describe("leadping.text: escape", function()
         text.escape("\195\169\194" .. string.char(byte) .. "\195\169"))
     end
     assert.equal("\194\160", text.escape "\194\160")
+  end)
+
+  it("writes separators and marks that turn the direction as their bytes", function()
+    for _, row in ipairs {
+      { "\226\128\142", "8E" }, { "\226\128\168", "A8" }, { "\226\128\174", "AE" },
+    } do
+      assert.equal("\\xE2\\x80\\x" .. row[2], text.escape(row[1]))
+    end
+    assert.equal("\\xE2\\x81\\xA6", text.escape "\226\129\166")
   end)
 
   it("keeps a C1 control's bytes inside other characters", function()

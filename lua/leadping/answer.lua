@@ -27,14 +27,17 @@ local MESSAGES = {
   unexpected_status = "an answer that this call does not have",
 }
 
+local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 local REDIRECT = "a redirect, which is never followed: check base_url"
 
 local function kind_of(status)
-  return KINDS[status] or (status >= 500 and "server_error") or "unexpected_status"
+  if status >= 500 and status < 600 then return "server_error" end
+  return KINDS[status] or "unexpected_status"
 end
 
 --- What a status says of the override. A 5xx is not a refusal: the server, or
--- one behind the gateway, may have failed after the change was made.
+-- one behind the gateway, may have failed after the change was made. A status
+-- over 599 is taken as one (RFC 9110, section 15).
 ---@param status integer
 ---@return leadping.Outcome
 function answer.outcome(status)
@@ -92,17 +95,23 @@ function answer.headers(headers)
   return setmetatable(lower, HeaderNames)
 end
 
+--- Whether a failed transfer is an answer all the same: one whose body could
+-- not be unpacked, where only a 2xx needs its body.
+function answer.is_refusal(result)
+  return result.kind == "decode" and answer.outcome(result.status) ~= "applied"
+end
+
 --- A session's result becomes the response that the caller gets.
 ---@param is_ours boolean of csrc/session.c, which gives names in lower case
 ---@return leadping.Response
 function answer.from_result(result, is_ours)
-  result.sends = nil
-  if is_ours then
-    setmetatable(result.headers, HeaderNames)
-  else
-    result.headers = answer.headers(result.headers)
-  end
-  return answer.response(result)
+  local headers = result.headers or {}
+  return answer.response {
+    status = result.status,
+    headers = is_ours and setmetatable(headers, HeaderNames) or answer.headers(headers),
+    body = result.body or "",
+    attempts = 0, elapsed = 0, reasons = nil, -- for the call to fill in
+  }
 end
 
 local function decode_error(response, message)
@@ -122,10 +131,6 @@ local function redact(response, key)
   end
 end
 
-local function is_redirect(status)
-  return status >= 300 and status < 400
-end
-
 local function status_error(response, key, time)
   local kind = kind_of(response.status)
   -- Redacted behind the decoding: in the body the key may have been escaped.
@@ -133,7 +138,7 @@ local function status_error(response, key, time)
     problem.decode(response.body, response.headers["content-type"]), key)
   redact(response, key)
   local said = members and problem.describe(members)
-  local message = is_redirect(response.status) and REDIRECT or MESSAGES[kind]
+  local message = REDIRECTS[response.status] and REDIRECT or MESSAGES[kind]
   return {
     kind = kind,
     message = said and ("%s: %s"):format(message, said) or message,

@@ -49,10 +49,16 @@ end
 
 local function notify(self, name, fields)
   fields.name, fields.conversation_id = name, self.id
-  fields.attempt = self.attempts
+  fields.attempt = fields.attempt or self.attempts
   local ok, raised = pcall(self.context.listener, fields)
   -- Kept in a table, as what was raised may be nil or false.
   if not ok and not self.hook_error then self.hook_error = { raised } end
+end
+
+--- Whether the hook was stopped by Ctrl-C: the text is that of lua.c.
+local function is_interrupted(self)
+  local raised = self.hook_error and self.hook_error[1]
+  return type(raised) == "string" and raised:find("interrupted!$") ~= nil
 end
 
 -- settling -------------------------------------------------------------------
@@ -92,7 +98,9 @@ local function final_outcome(self, outcome)
   return self.refused and "not_applied" or outcome
 end
 
-function Call:fail(fields)
+function Call:fail(given)
+  local fields = {}
+  for name, value in pairs(given) do fields[name] = value end
   fields.conversation_id = self.id
   fields.attempts, fields.elapsed = self.attempts, self:elapsed()
   fields.reasons = self.reasons
@@ -131,14 +139,19 @@ local function get_key(self)
   return key
 end
 
---- The headers for a key, made anew only when the key is another one.
+--- The headers for a key, made anew only when the key is another one; always
+-- for a given transport, which may change them.
 local function get_headers(context, key)
-  if context.headers_key ~= key then
-    context.headers_key = key
+  if context.headers_key ~= key or context.settings.transport then
     context.headers = request.headers(context.settings, key)
+    context.headers_key = key
   end
   return context.headers
 end
+
+local INTERRUPTED = {
+  kind = "cancelled", outcome = "not_sent", message = "interrupted in the hook",
+}
 
 local function out_of_time(self)
   return {
@@ -147,20 +160,33 @@ local function out_of_time(self)
   }
 end
 
+--- Tells the hook of the next attempt. False where that settles the call.
+local function announce(self)
+  local context = self.context
+  if not context.listener then return true end
+  if context.clock() >= self.deadline then
+    self:fail(out_of_time(self))
+  else
+    notify(self, "request", { attempt = self.attempts + 1 })
+    if is_interrupted(self) then self:fail(INTERRUPTED) end
+  end
+  return not self.settled
+end
+
 --- The request of the next attempt, for a session; nil where the call is
 -- settled instead.
 function Call:next_request()
   local url = get_url(self)
   local key = url and get_key(self)
   if not key then return nil end
+  if not announce(self) then return nil end
   local now = self.context.clock()
   local left = self.deadline - now
   if left <= 0 then return self:fail(out_of_time(self)) end
-  local values = self.context.settings
   self.attempts = self.attempts + 1
   self.attempt_started = now
   self.attempt_limit = math.min(self.limits.attempt_timeout, left)
-  if self.context.listener then notify(self, "request", {}) end
+  local values = self.context.settings
   return {
     method = request.METHOD,
     url = url,
@@ -189,7 +215,7 @@ end
 
 --- Reads a session's result: a selection and its response, or error fields.
 local function read_result(self, result)
-  if result.kind then
+  if result.kind and not answer.is_refusal(result) then
     local fields = failure.fields(result, answer.outcome)
     explain_timeout(self, fields)
     return nil, fields
@@ -217,9 +243,10 @@ local function reason_of(fields)
   return fields.response and ("status %d"):format(fields.status) or fields.kind
 end
 
---- Seconds to wait before the next attempt; nil where there is to be none.
+--- Seconds to wait before the next attempt; nil where there is to be none. The
+-- caller is not kept waiting for what a hook has raised.
 local function retry_delay(self, fields)
-  if self.attempts > self.limits.max_retries then return nil end
+  if self.hook_error or self.attempts > self.limits.max_retries then return nil end
   if has_other_key(self, fields) then return 0 end
   if not fields.retryable then return nil end
   local context = self.context
@@ -236,6 +263,7 @@ local function try_again(self, fields, delay)
   if not self.context.listener then return end
   notify(self, "retry", { reason = reason, delay = delay })
   if delay > 0 then notify(self, "wait", { reason = reason, delay = delay }) end
+  if self.hook_error then self:fail(fields) end
 end
 
 --- Takes the result of an attempt. Afterwards the call is settled, or `due`

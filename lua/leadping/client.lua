@@ -80,7 +80,10 @@ function Client:request(id)
   local url, fields = request.url(engine.settings, id)
   if not url then return nil, errors.new(fields) end
   local key, err = settings.current_key(engine.settings)
-  if not key then return nil, err end
+  if not key then
+    err.conversation_id = id
+    return nil, err
+  end
   engine.requested_key = key -- what an answer given to response() may repeat
   return request.new(engine.settings, url, key)
 end
@@ -96,8 +99,8 @@ end
 function Client:response(status, headers, body)
   local engine, wrong = get_engine(self, "response")
   if not engine then raise("response", wrong) end
-  if type(status) ~= "number" or status % 1 ~= 0 or status < 100 or status > 599 then
-    raise("response", type_error("status", "a whole number from 100 to 599", status))
+  if type(status) ~= "number" or status % 1 ~= 0 or status < 100 or status > 999 then
+    raise("response", type_error("status", "a whole number from 100 to 999", status))
   end
   local lower, bad_header = answer.headers(headers == nil and {} or headers)
   if not lower then raise("response", "bad argument 'headers' (" .. bad_header .. ")") end

@@ -44,17 +44,25 @@ end
 
 -- encode ---------------------------------------------------------------------
 
+-- What an encoder raises for a value that has no JSON form, to be told from
+-- Lua's own errors.
+local Refusal = {}
+
+local function refuse(message)
+  error(setmetatable({ message = message }, Refusal), 0)
+end
+
 local encode_value
 
 local function encode_string(value)
-  if not core.is_utf8(value) then error("not UTF-8", 0) end
+  if not core.is_utf8(value) then refuse("not UTF-8") end
   return json.encode(value)
 end
 
 --- The fewest digits that give the same number back. 1e999 is JSON's way to
 -- write what reads as infinity, which an unknown field may hold.
 local function encode_number(value)
-  if value ~= value then error("not a number (NaN) has no JSON form", 0) end
+  if value ~= value then refuse("not a number (NaN) has no JSON form") end
   if value == math.huge then return "1e999" end
   if value == -math.huge then return "-1e999" end
   if math.type and math.type(value) == "integer" then return ("%d"):format(value) end
@@ -76,7 +84,7 @@ end
 local function check_list(value)
   local count = 0
   for _ in pairs(value) do count = count + 1 end
-  if count ~= #value then error("a list with names or gaps in it has no JSON form", 0) end
+  if count ~= #value then refuse("a list with names or gaps in it has no JSON form") end
 end
 
 local function encode_array(value, depth)
@@ -90,7 +98,7 @@ local function sorted_names(value)
   local names = {}
   for name in pairs(value) do
     if type(name) ~= "string" then
-      error(("a key of type %s has no JSON form"):format(type(name)), 0)
+      refuse(("a key of type %s has no JSON form"):format(type(name)))
     end
     names[#names + 1] = name
   end
@@ -112,8 +120,9 @@ function encode_value(value, depth)
   local kind = type(value)
   if kind == "number" then return encode_number(value) end
   if kind == "string" then return encode_string(value) end
-  if kind ~= "table" then return json.encode(value) end
-  if depth == DEPTH_MAX then error("nested deeper than 100 levels", 0) end
+  if kind == "boolean" or value == json.null then return json.encode(value) end
+  if kind ~= "table" then refuse(("a %s has no JSON form"):format(kind)) end
+  if depth == DEPTH_MAX then refuse("nested deeper than 100 levels") end
   if is_array(value) then return encode_array(value, depth + 1) end
   return encode_object(value, depth + 1)
 end
@@ -128,18 +137,19 @@ local function encode_items(list, field, path)
   return "[" .. table.concat(items, ",") .. "]"
 end
 
---- Calls an encoder; what it raises gets the field's path in front.
+--- Calls an encoder; what it refuses gets the field's path in front.
 local function at_path(path, encode, ...)
   local ok, encoded = pcall(encode, ...)
-  if not ok then error(("%s: %s"):format(path, encoded), 0) end
-  return encoded
+  if ok then return encoded end
+  if getmetatable(encoded) ~= Refusal then error(encoded, 0) end
+  refuse(("%s: %s"):format(path, encoded.message))
 end
 
 local function encode_field(value, field, path)
   if value == nil then return "null" end
   local expected = field.type == "array" and "table" or field.type
   if type(value) ~= expected then
-    error(("%s: %s expected, got %s"):format(path, expected, type(value)), 0)
+    refuse(("%s: %s expected, got %s"):format(path, expected, type(value)))
   end
   if field.type == "boolean" then return tostring(value) end
   if field.type == "string" then return at_path(path, encode_string, value) end
@@ -150,7 +160,7 @@ end
 --- Every documented field in the API's order, then the unknown ones by name.
 function encode_schema_object(object, name, path)
   if type(object) ~= "table" then
-    error(("%s: table expected, got %s"):format(path:sub(1, -2), type(object)), 0)
+    refuse(("%s: table expected, got %s"):format(path:sub(1, -2), type(object)))
   end
   local members, documented = {}, {}
   for i, field in ipairs(codec.schema[name]) do
@@ -180,10 +190,9 @@ function codec.encode(selection)
   end
   local ok, encoded = pcall(encode_schema_object, selection,
     "OutgoingNumberSelection", "")
-  if not ok then
-    error(("bad argument #1 to 'encode' (%s)"):format(encoded), 2)
-  end
-  return encoded
+  if ok then return encoded end
+  if getmetatable(encoded) ~= Refusal then error(encoded, 0) end
+  error(("bad argument #1 to 'encode' (%s)"):format(encoded.message), 2)
 end
 
 return codec

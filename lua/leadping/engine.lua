@@ -66,12 +66,13 @@ local function seconds_until_due(self)
 end
 
 --- Without a session there is nothing to wait with.
-local function fail_delayed(self, message)
-  for _, call in ipairs(self.delayed) do
-    call:fail { kind = "connection", message = message, outcome = "not_sent" }
+local function fail_delayed(self, kind, message)
+  local delayed = self.delayed
+  self.delayed = {}
+  for _, call in ipairs(delayed) do
+    call:fail { kind = kind, message = message, outcome = "not_sent" }
     self:settle(call)
   end
-  self.delayed = {}
 end
 
 --- The next call that is settled; nil where none is left.
@@ -81,8 +82,8 @@ function Stream:next()
     start_new(self)
     local call = table.remove(self.settled, 1)
     if call or self.busy == 0 then return call end
-    local message = self.engine:wait(seconds_until_due(self))
-    if message then fail_delayed(self, message) end
+    local kind, message = self.engine:wait(seconds_until_due(self))
+    if kind then fail_delayed(self, kind, message) end
   end
 end
 
@@ -126,10 +127,17 @@ local function deliver(self, id, result)
   if call then call.stream:take(call, result) end
 end
 
+local CLOSED = "the client was closed"
+
 function Engine:send(request, call)
+  if self.closed then
+    return call.stream:take(call, { kind = "cancelled", message = CLOSED, sends = 0 })
+  end
   local id, message = get_session(self):submit(request)
   if id then
+    call.stream.submitted = id -- cancel finds it where the next line is stopped
     self.calls[id] = call
+    call.stream.submitted = false
   else
     call.stream:take(call, {
       kind = "connection", message = message, sends = 0, retryable = true,
@@ -137,48 +145,55 @@ function Engine:send(request, call)
   end
 end
 
---- A session that cannot be driven any more fails all that is in flight. Our
--- own is replaced at the next use; a given transport is its owner's to mend.
-local function abandon_session(self, message)
+--- Gives the same failure to all calls in flight; returns how many there were.
+local function fail_all(self, kind, message, retryable)
   local ids = {}
   for id in pairs(self.calls) do ids[#ids + 1] = id end
-  if self.session ~= self.settings.transport then
-    self.session:close()
-    self.session = nil
-  end
   for _, id in ipairs(ids) do
-    deliver(self, id, {
-      kind = "connection", message = message, sends = 1, retryable = true,
-    })
+    deliver(self, id, { kind = kind, message = message, sends = 1, retryable = retryable })
   end
   return #ids
 end
 
+--- A session that cannot be driven any more fails all that is in flight. Our
+-- own is replaced at the next use; a given transport is its owner's to mend.
+local function abandon_session(self, message)
+  if self.session ~= self.settings.transport then
+    self.session:close()
+    self.session = nil
+  end
+  return fail_all(self, "connection", message, true)
+end
+
+--- A hook that is called meanwhile may close the client, and the session.
 local function deliver_all(self)
-  local id, result = self.session:next()
-  while id do
+  while self.session do
+    local id, result = self.session:next()
+    if not id then return end
     deliver(self, id, result)
-    id, result = self.session:next()
   end
 end
 
 --- Waits for results, at most that long, and delivers them.
----@return string? message why there is no waiting on a session without calls
+---@return string? kind why there can be no waiting for calls that are delayed
+---@return string? message
 function Engine:wait(seconds)
+  if self.closed then return "cancelled", CLOSED end
   local waiting, message = self.wait_on(get_session(self), seconds)
   if waiting then
     deliver_all(self)
-  elseif message ~= "interrupted" then
-    local failed = abandon_session(self, message)
-    return failed == 0 and message or nil
+  elseif message ~= "interrupted" and abandon_session(self, message) == 0 then
+    return "connection", message
   end
 end
 
 function Engine:cancel(stream)
+  if stream.submitted and self.session then self.session:cancel(stream.submitted) end
+  stream.submitted = false
   for id, call in pairs(self.calls) do
     if call.stream == stream then
       self.calls[id] = nil
-      self.session:cancel(id)
+      if self.session then self.session:cancel(id) end
     end
   end
 end
@@ -191,6 +206,7 @@ function Engine:stream(next_id, limits, slots)
   return setmetatable({
     engine = self, next_id = next_id, limits = limits, slots = slots,
     busy = 0, -- calls in flight or delayed
+    submitted = false, -- the session's id of a call on its way into engine.calls
     settled = {}, delayed = {},
   }, Stream)
 end
@@ -214,9 +230,13 @@ function Engine:call(id, limits)
   error(call, 0)
 end
 
+--- Closes the session, a given transport too. What is in flight is cancelled.
 function Engine:close()
-  if self.session then self.session:close() end
-  self.session, self.calls = nil, {}
+  if self.closed then return end
+  local session = self.session or self.settings.transport
+  self.closed, self.session = true, nil
+  if session then session:close() end
+  fail_all(self, "cancelled", CLOSED, false)
 end
 
 return Engine

@@ -12,7 +12,7 @@ local Error = { __name = "leadping.error" }
 --- One line: the kind, the status where there is one, and the message.
 function Error:__tostring()
   local status = self.status and (" (%d)"):format(self.status) or ""
-  return ("leadping: %s%s: %s"):format(self.kind, status, text.escape(self.message))
+  return ("leadping: %s%s: %s"):format(self.kind, status, self.message)
 end
 
 ---@alias leadping.Kind
@@ -52,9 +52,11 @@ end
 ---@field response leadping.Response? the answer, where it came whole
 ---@field conversation_id string?
 
---- Makes an error of a table of the fields above, which becomes the error.
+--- Makes an error of a table of the fields above, which becomes the error. The
+-- message may quote a server, so it is escaped here.
 ---@return leadping.Error
 function errors.new(fields)
+  fields.message = text.escape(fields.message)
   fields.retryable = fields.retryable or false
   return setmetatable(fields, Error)
 end

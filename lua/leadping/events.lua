@@ -19,15 +19,19 @@ local events = {}
 
 local LOG_FIELDS = { "attempt", "status", "kind", "reason", "delay", "elapsed" }
 
+--- Quoted where it could be taken for more than one value.
 local function log_value(value)
-  if type(value) ~= "number" then return text.escape(tostring(value)) end
-  return ("%.3f"):format(value):gsub("%.?0+$", "")
+  if type(value) == "number" then
+    return (("%.3f"):format(value):gsub("%.?0+$", ""))
+  end
+  local shown = text.escape(tostring(value))
+  if not shown:find('[ ="]') then return shown end
+  return '"' .. shown:gsub('"', '\\"') .. '"'
 end
 
 --- One line of an event, for LEADPING_LOG=debug.
 function events.line(event)
-  local parts = { "leadping: " .. event.name,
-    "id=" .. text.escape(event.conversation_id) }
+  local parts = { "leadping: " .. event.name, "id=" .. log_value(event.conversation_id) }
   for _, name in ipairs(LOG_FIELDS) do
     if event[name] ~= nil then
       parts[#parts + 1] = ("%s=%s"):format(name, log_value(event[name]))

@@ -47,14 +47,22 @@ local function outcome(result, judge)
   return "unknown"
 end
 
+--- libcurl's words, without what may hold a proxy's password.
+local function clean(message)
+  if message:find("^Unsupported proxy") then
+    return "the proxy's URL is wrong: check proxy, https_proxy and all_proxy"
+  end
+  return (message:gsub("://.*@", "://"))
+end
+
 --- Fields for errors.new.
 ---@param result table a session's failed result (csrc/transfer.h)
 ---@param judge fun(status: integer): leadping.Outcome
 function failure.fields(result, judge)
-  local hint = remedy(result)
+  local hint, message = remedy(result), clean(result.message)
   return {
     kind = result.kind,
-    message = hint and ("%s; %s"):format(result.message, hint) or result.message,
+    message = hint and ("%s; %s"):format(message, hint) or message,
     outcome = outcome(result, judge),
     retryable = result.retryable,
     status = result.status,

@@ -11,8 +11,8 @@ local errors = require "leadping.errors"
 local leadping = {
   _VERSION = "leadping " .. core.version,
 
-  --- Fields and enum texts, in the API's order.
-  schema = codec.schema,
+  --- Fields and enum texts, in the API's order. The program's own copy.
+  schema = core.schema(),
 
   encode = codec.encode,
   is_known = codec.is_known,

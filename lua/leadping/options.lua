@@ -4,6 +4,7 @@
 -- MIT, see LICENSE.
 
 local core = require "leadping.core"
+local text = require "leadping.text"
 
 local options = {}
 
@@ -30,6 +31,10 @@ local function is_seconds(value)
   if type(value) ~= "number" or not (value > 0 and value <= SECONDS_MAX) then
     return "seconds over 0 and at most 86400 expected"
   end
+end
+
+local function is_seconds_or_0(value)
+  return value ~= 0 and is_seconds(value) or nil
 end
 
 local function is_integer_between(low, high)
@@ -60,11 +65,13 @@ local PROXY_SCHEMES = {
 local function is_proxy(value)
   local wrong = is_c_text(value)
   if wrong or value == "" then return wrong end
-  local scheme, rest = value:match("^(%w+)://(.*)$")
+  local scheme, rest = value:match("^([%w+.-]+)://(.*)$")
   if scheme and not PROXY_SCHEMES[scheme:lower()] then
     return "http, https, socks4, socks4a, socks5 or socks5h expected as its scheme"
   end
-  if not core.base_url("http://" .. (rest or value)) then return "a URL expected" end
+  if value:find("%%[01]%x") or not core.base_url("http://" .. (rest or value)) then
+    return "a URL expected"
+  end
 end
 
 local TOKEN = "^[!#$%%&'*+%-.^_`|~0-9A-Za-z]+$" -- RFC 9110, section 5.6.2
@@ -91,8 +98,8 @@ end
 
 local function is_headers(value)
   if type(value) ~= "table" then return "table (name -> value) expected" end
-  for name, text in pairs(value) do
-    local wrong = check_header(name, text)
+  for name, line in pairs(value) do
+    local wrong = check_header(name, line)
     if wrong then return wrong end
   end
 end
@@ -104,10 +111,13 @@ end
 local TRANSPORT_METHODS = { "submit", "step", "next", "cancel", "close" }
 
 local function is_transport(value)
-  if type(value) ~= "table" then return "table expected" end
+  if type(value) ~= "table" and type(value) ~= "userdata" then
+    return "table or userdata expected"
+  end
   for _, method in ipairs(TRANSPORT_METHODS) do
-    if type(value[method]) ~= "function" then
-      return ("a table with the method %q expected"):format(method)
+    local ok, found = pcall(function() return value[method] end)
+    if not ok or type(found) ~= "function" then
+      return ("an object with the method %q expected"):format(method)
     end
   end
 end
@@ -131,7 +141,7 @@ options.list = {
     words = "seconds for name look-up, connect and TLS handshake" },
   { name = "max_retries", check = is_integer_between(0, 100), default = 2,
     call = true, words = "attempts after the first" },
-  { name = "max_retry_after", check = is_seconds, default = 120,
+  { name = "max_retry_after", check = is_seconds_or_0, default = 120,
     words = "the longest Retry-After, in seconds, that is waited for" },
   { name = "max_body", check = is_integer_between(1, BODY_MAX), default = 1048576,
     words = "bytes of an answer's body, unpacked" },
@@ -177,7 +187,8 @@ end
 local function check_option(name, value, is_call)
   local option = options.by_name[name]
   if not option then
-    return ("unknown option '%s'; there are %s"):format(tostring(name), names(is_call))
+    return ("unknown option '%s'; there are %s"):format(
+      text.sample(tostring(name), 40), names(is_call))
   end
   if is_call and not option.call then
     return ("option '%s' is the client's: give it to leadping.new"):format(name)

@@ -39,8 +39,12 @@ end
 function problem.decode(body, media_type)
   if not body:find("^%s*{") then return nil end
   local ok, members = pcall(json.decode, body)
-  if not ok then return nil end
+  if not ok then
+    if members == "not enough memory" then error(members, 0) end -- Lua's own
+    return nil
+  end
   if clean(members) == 0 and not is_problem_type(media_type) then return nil end
+  if members.status then members.status = math.floor(members.status) end
   return members
 end
 

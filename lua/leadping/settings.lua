@@ -6,6 +6,7 @@
 local core = require "leadping.core"
 local errors = require "leadping.errors"
 local options = require "leadping.options"
+local text = require "leadping.text"
 
 local settings = {}
 
@@ -22,10 +23,15 @@ end
 local function is_loopback(host)
   host = host:lower()
   if host == "localhost" or host == "[::1]" then return true end
-  return host:find("^127%.%d+%.%d+%.%d+$") ~= nil
+  -- What is not an address, such as 127.999.1.1, is a name for libcurl.
+  local octets = { host:match("^(127)%.(%d+)%.(%d+)%.(%d+)$") }
+  for _, octet in ipairs(octets) do
+    if tonumber(octet) > 255 then return false end
+  end
+  return #octets == 4
 end
 
-local REFUSED_PARTS = { "user", "password", "query", "fragment" }
+local REFUSED_PARTS = { "zone", "user", "password", "query", "fragment" }
 
 local function check_parts(parts, allow_http)
   if not parts then return "a URL that begins with https:// expected" end
@@ -34,7 +40,7 @@ local function check_parts(parts, allow_http)
   end
   if parts.scheme == "http" and not allow_http and not is_loopback(parts.host) then
     return ("http:// would send the key in clear to %s: use https://, or set "
-      .. "allow_http = true"):format(parts.host)
+      .. "allow_http = true"):format(text.escape(parts.host))
   end
 end
 

@@ -11,16 +11,24 @@ local function hex(byte)
   return ("\\x%02X"):format(byte:byte())
 end
 
---- Writes control bytes as \xNN, and all bytes over 7F where it is not UTF-8.
--- C1 controls (U+0080 to U+009F, C2 80 to C2 9F) count: terminals obey them.
+local function hex_all(bytes)
+  return (bytes:gsub(".", hex))
+end
+
+-- As bytes of UTF-8: C1 controls (U+0080 to U+009F), which terminals obey; line
+-- and paragraph separators and the marks that turn the direction of writing
+-- (U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069).
+local MISLEADING = {
+  "\194[\128-\159]", "\226\128[\142\143\168-\174]", "\226\129[\166-\169]",
+}
+
+--- Writes what could mislead a terminal's reader as \xNN: control bytes, the
+-- characters above, and all bytes over 7F where it is not UTF-8.
 function text.escape(value)
   local shown = value:gsub("[%z\1-\31\127]", hex)
-  if core.is_utf8(value) then
-    return (shown:gsub("\194[\128-\159]", function(pair)
-      return (pair:gsub(".", hex))
-    end))
-  end
-  return (shown:gsub("[\128-\255]", hex))
+  if not core.is_utf8(value) then return (shown:gsub("[\128-\255]", hex)) end
+  for _, bytes in ipairs(MISLEADING) do shown = shown:gsub(bytes, hex_all) end
+  return shown
 end
 
 --- The beginning of UTF-8 text, without the character that its end cuts in two.

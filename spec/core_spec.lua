@@ -1,0 +1,197 @@
+-- spec/core_spec.lua: leadping.core's own functions, under the Lua modules.
+-- A session is driven by hand here, over a real socket; what its results mean
+-- is for other specs.
+-- MIT, see LICENSE.
+
+local core = require "leadping.core"
+local support = require "spec.support"
+
+local PATH = "/phone-numbers/outgoing/conversation/%s/override"
+
+local function request(id, with)
+  local given = {
+    url = support.http .. PATH:format(id), method = "DELETE",
+    headers = { Authorization = "Bearer " .. support.key },
+    timeout = 5, connect_timeout = 5, max_body = 1e6,
+  }
+  for name, value in pairs(with or {}) do given[name] = value end
+  return given
+end
+
+--- Drives a session until that many results wait.
+local function await(session, count)
+  support.eventually(function() return assert(session:step(0.05)) >= count end)
+end
+
+local function result_of(session, given)
+  assert(session:submit(given))
+  await(session, 1)
+  return select(2, session:next())
+end
+
+describe("leadping.core: base_url", function()
+  it("takes a URL apart", function()
+    assert.same({ scheme = "https", user = "u", password = "p", host = "h", port = "1",
+      path = "/a", query = "b", fragment = "c" }, core.base_url "https://u:p@h:1/a?b#c")
+  end)
+
+  it("refuses a part of 1024 bytes, and takes one of 1023", function()
+    assert.is_nil(core.base_url("https://h/" .. ("a"):rep(1023)))
+    local path = "/" .. ("a"):rep(1022)
+    assert.equal(path, core.base_url("https://h" .. path).path)
+  end)
+end)
+
+describe("leadping.core: ca_path", function()
+  it("names a directory with at least 20 hashed certificates, or none", function()
+    local path = core.ca_path()
+    if not path then return end
+    local names = support.shell(("ls %s | grep -cE '^[0-9a-f]{8}\\.[0-9]+$'"):format(path))
+    assert.is_true(tonumber(names) >= 20, names)
+  end)
+end)
+
+describe("leadping.core: decode", function()
+  -- Lua's own buffer starts with 1 KiB: each kind of byte comes upon its end.
+  it("keeps escapes at any place of a long text", function()
+    for _, row in ipairs {
+      { "\\n", "\n" }, { "\\u0041", "A" }, { "\\u00e9", "é" }, { "\\u20ac", "€" },
+      { "\\ud83d\\ude00", "😀" },
+    } do
+      for length = 1000, 1060 do
+        local plain = ("a"):rep(length)
+        local text = ('{"number":"%s%s\\n%s"}'):format(plain, row[1], plain)
+        assert.equal(plain .. row[2] .. "\n" .. plain, core.decode(text, print).number)
+      end
+    end
+  end)
+end)
+
+describe("leadping.core: session", function()
+  local session
+  before_each(function() session = core.session {} end)
+  after_each(function() session:close() end)
+
+  it("needs a table of options with texts", function()
+    assert.error_matches(function() core.session() end, "table expected")
+    assert.error_matches(function() core.session { proxy = {} } end, "string expected")
+  end)
+
+  it("raises for each method once it is closed, but for close", function()
+    session:close()
+    session:close()
+    for _, method in ipairs { "submit", "step", "next", "cancel" } do
+      local argument = method == "submit" and request "a" or 0
+      assert.error_matches(function() session[method](session, argument) end,
+        "the session is closed")
+    end
+  end)
+
+  for name, wrong in pairs {
+    url = false, method = false, headers = "none", timeout = "soon",
+    connect_timeout = false, max_body = "much",
+  } do
+    it(("raises for a request with a wrong %s, and goes on"):format(name), function()
+      assert.error_matches(function()
+        session:submit(request("a", { [name] = wrong }))
+      end, "expected, got")
+      assert.equal(200, result_of(session, request "a").status)
+    end)
+  end
+
+  it("raises for a header that would be two", function()
+    for _, text in ipairs { "a\rb", "a\nb", "a\0b" } do
+      assert.error_matches(function()
+        session:submit(request("a", { headers = { X = text } }))
+      end, "a request's header holds CR, LF or NUL")
+    end
+  end)
+
+  it("takes short, broken and long time limits", function()
+    assert.equal("timeout", result_of(session, request("fault:never", { timeout = 1e-9 })).kind)
+    for _, seconds in ipairs { 5.0004, 1e300 } do
+      assert.equal(200, result_of(session, request("a", { timeout = seconds })).status)
+    end
+  end)
+
+  it("has a URL that libcurl refuses fail with its message", function()
+    local result = result_of(session, request("a", { url = "gopher://127.0.0.1/" }))
+    assert.equal("connection", result.kind)
+    assert.matches("not supported", result.message)
+  end)
+
+  it("gives several results in the order in which they came, and each once", function()
+    local ids = {}
+    for i = 1, 5 do ids[assert(session:submit(request("many-" .. i)))] = true end
+    await(session, 5)
+    for _ = 1, 5 do
+      local id, result = session:next()
+      assert.is_true(ids[id])
+      ids[id] = nil
+      assert.equal(200, result.status)
+    end
+    assert.is_nil(session:next())
+  end)
+
+  it("cancels what is on its way, what has finished, and nothing else", function()
+    local active = assert(session:submit(request "fault:never"))
+    local first, second = session:submit(request "a"), session:submit(request "b")
+    await(session, 2)
+    assert.is_true(session:cancel(second))
+    assert.is_true(session:cancel(active))
+    assert.is_false(session:cancel(active))
+    assert.is_false(session:cancel(second + 1))
+    assert.equal(first, (session:next()))
+    assert.is_false(session:cancel(first))
+    assert.is_nil(session:next())
+  end)
+
+  it("closes with transfers on their way and results untaken", function()
+    assert(session:submit(request "fault:never"))
+    assert(session:submit(request "a"))
+    await(session, 1)
+    session:close()
+  end)
+
+  it("joins the lines of one name and trims their values", function()
+    local id = support.answer("{}", "200\nX-Two: a \nX-Two: \t b\t\n")
+    assert.equal("a, b", result_of(session, request(id)).headers["x-two"])
+  end)
+end)
+
+describe("a SIGPIPE", function()
+  --- Runs a program that waits 0.3 s for a server and sends itself the signal.
+  local function program(before)
+    return (before .. [[
+      local client = require("leadping").new { max_retries = 0 }
+      os.execute("{ sleep 0.1; kill -PIPE $PPID; } &")
+      print(select(2, client:clear_override("fault:never", { timeout = 0.3 })).kind)
+      local pending = 0
+      for line in io.lines "/proc/self/status" do
+        local set = line:match "^S%a+Pnd:%s*(%x+)"
+        if set then pending = pending + tonumber(set, 16) // 0x1000 % 2 end
+      end
+      print(pending)
+    ]])
+  end
+
+  it("that comes inside libcurl neither ends the process nor stays", function()
+    assert.equal("timeout\n0\n", (support.run(program "")))
+  end)
+
+  it("that the caller holds back itself is left to the caller", function()
+    local path = os.tmpname()
+    finally(function() os.remove(path) end)
+    support.write(path, program [[os.execute "kill -PIPE $PPID"]])
+    assert.equal("timeout\n1\n",
+      (support.shell(("env --block-signal=PIPE %s %s"):format(support.lua, path))))
+  end)
+
+  it("that the caller holds back and that comes inside libcurl is taken out", function()
+    local path = os.tmpname()
+    finally(function() os.remove(path) end)
+    support.write(path, program "")
+    assert.equal("timeout\n0\n",
+      (support.shell(("env --block-signal=PIPE %s %s"):format(support.lua, path))))
+  end)
+end)

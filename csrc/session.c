@@ -27,11 +27,12 @@ struct session {
   struct transfer *owned;
   struct transfer *spare;
   struct transfer *first_finished, **last_finished;
-  int finished;        /* how many */
-  int results;         /* under construction; see session_next */
-  int close_wanted;    /* as soon as there are none of those */
-  lua_Integer last_id; /* ids are never used twice */
-  lua_Hook main_hook;  /* the main thread's when something was submitted */
+  int active, finished; /* how many */
+  int multiplexed;      /* the last answer came over HTTP/2 */
+  int results;          /* under construction; see session_next */
+  int close_wanted;     /* as soon as there are none of those */
+  lua_Integer last_id;  /* ids are never used twice */
+  lua_Hook main_hook;   /* the main thread's when something was submitted */
   struct sockets sockets;
   unsigned forks; /* what the process's count was at the start */
 };
@@ -125,14 +126,36 @@ static struct transfer *get_spare(struct session *s)
   return t;
 }
 
+/* The active or finished transfer of that id, or NULL. */
 static struct transfer *find_transfer(struct session *s, lua_Integer id)
 {
   struct transfer *t = s->owned;
-  while (t && (t->id != id || t->state == SPARE)) t = t->next_owned;
+  while (t && (t->id != id || t->state == SPARE || t->state == HELD))
+    t = t->next_owned;
   return t;
 }
 
 /* ---- driving ---- */
+
+static void stop_transfer(struct session *s, struct transfer *t)
+{
+  curl_multi_remove_handle(s->multi, t->easy);
+  s->active--;
+}
+
+static void note_protocol(struct session *s, CURL *easy)
+{
+  long version = 0;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  if (version) s->multiplexed = version >= CURL_HTTP_VERSION_2_0;
+}
+
+/* libcurl keeps an HTTP/2 connection whose stream timed out; one that has gone
+ * silent would take each later call with it. */
+static void end_silent(struct session *s)
+{
+  if (s->active == 0) sockets_end(&s->sockets);
+}
 
 /* Everything of a message is read before remove_handle, which frees it. */
 static void collect_finished(struct session *s)
@@ -145,9 +168,11 @@ static void collect_finished(struct session *s)
     char *data = NULL;
     struct transfer *t;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &data);
-    curl_multi_remove_handle(s->multi, easy);
     t = (struct transfer *)(void *)data;
-    t->code = code;
+    note_protocol(s, easy);
+    stop_transfer(s, t);
+    transfer_end(t, code);
+    if (code == CURLE_OPERATION_TIMEDOUT) end_silent(s);
     add_finished(s, t);
   }
 }
@@ -202,7 +227,7 @@ static void free_transfers(struct session *s)
   struct transfer *t;
   while ((t = s->owned) != NULL) {
     s->owned = t->next_owned;
-    if (t->state == ACTIVE) curl_multi_remove_handle(s->multi, t->easy);
+    if (t->state == ACTIVE) stop_transfer(s, t);
     transfer_free(t);
   }
 }
@@ -245,11 +270,13 @@ static int session_submit(lua_State *L)
   t = get_spare(s);
   if (!t || !transfer_prepare(t, &request, L))
     return push_failure(L, "libcurl could not prepare the request");
+  if (s->active == 0 && !s->multiplexed) sockets_end_readable(&s->sockets);
   if (curl_multi_add_handle(s->multi, t->easy) != CURLM_OK)
     return push_failure(L, "libcurl could not start the transfer");
   s->main_hook = main_hook(L, &thread);
   s->spare = t->next;
   t->state = ACTIVE;
+  s->active++;
   t->id = ++s->last_id;
   lua_pushinteger(L, t->id);
   return 1;
@@ -311,7 +338,7 @@ static int session_cancel(lua_State *L)
   lua_pushboolean(L, t != NULL);
   if (!t) return 1;
   sigpipe_hold(&guard);
-  if (t->state == ACTIVE) curl_multi_remove_handle(s->multi, t->easy);
+  if (t->state == ACTIVE) stop_transfer(s, t);
   else remove_finished(s, t);
   sigpipe_release(&guard);
   add_spare(s, t);

@@ -67,6 +67,22 @@ CURLcode sockets_watch(struct sockets *s, CURL *easy)
   return code;
 }
 
+/* shutdown, not close: the descriptor is libcurl's to close. */
+void sockets_end(struct sockets *s)
+{
+  size_t i;
+  for (i = 0; i < s->count; i++) shutdown(s->list[i], SHUT_RDWR);
+}
+
+void sockets_end_readable(struct sockets *s)
+{
+  size_t i;
+  char byte;
+  for (i = 0; i < s->count; i++)
+    if (recv(s->list[i], &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+      shutdown(s->list[i], SHUT_RDWR);
+}
+
 void sockets_close(struct sockets *s)
 {
   while (s->count > 0) close(s->list[--s->count]);

@@ -398,6 +398,16 @@ static void set_answer(struct transfer *t, lua_State *L)
   lua_setfield(L, -2, "body");
 }
 
+void transfer_end(struct transfer *t, CURLcode code)
+{
+  static const char cut[] =
+      "the connection was closed within the answer's head";
+  t->code = code;
+  if (code != CURLE_OK || t->head_complete) return;
+  t->code = CURLE_PARTIAL_FILE;
+  memcpy(t->error, cut, sizeof cut);
+}
+
 void transfer_push_result(struct transfer *t, lua_State *L)
 {
   long status = 0;

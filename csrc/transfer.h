@@ -65,6 +65,11 @@ void transfer_check_request(struct request *request, lua_State *L, int index);
 int transfer_prepare(struct transfer *transfer, const struct request *request,
                      lua_State *L);
 
+/* Takes libcurl's code for it. What ended within the head of the answer is cut,
+ * though libcurl (7.88) calls it a success: to it, some header lines are one.
+ */
+void transfer_end(struct transfer *transfer, CURLcode code);
+
 /* Pushes the result, a table: { status, headers, body, sends }, or { kind,
  * message, retryable, code, verify, sends, headers, status (if any came) }. */
 void transfer_push_result(struct transfer *transfer, lua_State *L);

@@ -51,7 +51,7 @@ describe("leadping.core: ca_path", function()
   end)
 end)
 
-describe("leadping.core: decode", function()
+describe("leadping.core: decode, at a buffer's end", function()
   -- Lua's own buffer starts with 1 KiB: each kind of byte comes upon its end.
   it("keeps escapes at any place of a long text", function()
     for _, row in ipairs {
@@ -64,6 +64,13 @@ describe("leadping.core: decode", function()
         assert.equal(plain .. row[2] .. "\n" .. plain, core.decode(text, print).number)
       end
     end
+  end)
+end)
+
+describe("leadping.core: decode", function()
+  it("refuses a name without quotes in a long text", function()
+    local _, message = core.decode('{canSend:true,"later":"' .. ("a"):rep(50) .. '"}', print)
+    assert.matches("^byte 2: a field's name expected", message)
   end)
 end)
 
@@ -153,6 +160,23 @@ describe("leadping.core: session", function()
     session:close()
   end)
 
+  it("takes a body below a limit that is small itself", function()
+    assert.equal("{}", result_of(session, request(support.answer "{}", { max_body = 100 })).body)
+  end)
+
+  it("sends a header without a value", function()
+    local _, mark = support.requests()
+    local headers = { Authorization = "Bearer " .. support.key, ["X-None"] = "" }
+    assert.equal(200, result_of(session, request("a", { headers = headers })).status)
+    assert.equal("", support.requests(mark)[1].headers["x-none"])
+  end)
+
+  it("trusts nobody where its directory of authorities is empty", function()
+    local strict = core.session { ca_path = support.directory .. "/answers" }
+    finally(function() strict:close() end)
+    assert.equal("tls", result_of(strict, request("a", { url = support.tls })).kind)
+  end)
+
   it("joins the lines of one name and trims their values", function()
     local id = support.answer("{}", "200\nX-Two: a \nX-Two: \t b\t\n")
     assert.equal("a, b", result_of(session, request(id)).headers["x-two"])
@@ -160,19 +184,22 @@ describe("leadping.core: session", function()
 end)
 
 describe("a SIGPIPE", function()
-  --- Runs a program that waits 0.3 s for a server and sends itself the signal.
+  --- A program that gets the signal once a server that never answers has its
+  -- request, and then tells how many are pending.
   local function program(before)
-    return (before .. [[
+    local id = support.id "fault:never"
+    return before .. ([[
       local client = require("leadping").new { max_retries = 0 }
-      os.execute("{ sleep 0.1; kill -PIPE $PPID; } &")
-      print(select(2, client:clear_override("fault:never", { timeout = 0.3 })).kind)
+      os.execute("{ until grep -qF '%s' $EMULATOR_DIR/requests.jsonl; do sleep 0.01; done;"
+        .. " kill -PIPE $PPID; } &")
+      print(select(2, client:clear_override("%s", { timeout = 1 })).kind)
       local pending = 0
       for line in io.lines "/proc/self/status" do
-        local set = line:match "^S%a+Pnd:%s*(%x+)"
-        if set then pending = pending + tonumber(set, 16) // 0x1000 % 2 end
+        local set = line:match "^S%%a+Pnd:%%s*(%%x+)"
+        if set then pending = pending + tonumber(set, 16) // 0x1000 %% 2 end
       end
       print(pending)
-    ]])
+    ]]):format(id, id)
   end
 
   it("that comes inside libcurl neither ends the process nor stays", function()

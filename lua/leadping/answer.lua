@@ -37,12 +37,12 @@ end
 
 --- What a status says of the override. A 5xx is not a refusal: the server, or
 -- one behind the gateway, may have failed after the change was made. A status
--- over 599 is taken as one (RFC 9110, section 15).
+-- over 599 is taken as one (RFC 9110, section 15); a 1xx is no final answer.
 ---@param status integer
 ---@return leadping.Outcome
 function answer.outcome(status)
   if status >= 200 and status < 300 then return "applied" end
-  return status >= 500 and "unknown" or "not_applied"
+  return (status < 200 or status >= 500) and "unknown" or "not_applied"
 end
 
 local Response = { __name = "leadping.response" }

@@ -1,0 +1,221 @@
+-- spec/lifetime_spec.lua: clients that are closed, collected or used at odd
+-- moments: in a hook, in a finalizer, again and again.
+-- Descriptors are counted in /proc, so this file needs Linux.
+-- MIT, see LICENSE.
+
+local core = require "leadping.core"
+local support = require "spec.support"
+
+local function open_files()
+  local output = support.shell(("ls /proc/%s/fd | wc -l")
+    :format(support.read("/proc/self/stat"):match("^%d+")))
+  return tonumber(output)
+end
+
+describe("a client's connections", function()
+  local function used_client()
+    local client = support.client()
+    assert(client:clear_override(support.id()))
+    return client
+  end
+
+  it("are closed by close", function()
+    local before = open_files()
+    local client = used_client()
+    assert.is_true(open_files() > before)
+    client:close()
+    assert.equal(before, open_files())
+  end)
+
+  it("are closed by the garbage collector", function()
+    collectgarbage()
+    local before = open_files()
+    for _ = 1, 5 do used_client() end
+    collectgarbage()
+    collectgarbage()
+    assert.equal(before, open_files())
+  end)
+
+  it("are closed at the end of a block by <close>", function()
+    local program = [[
+      local kept
+      do
+        local client <close> = require("leadping").new()
+        client:clear_override("x")
+        kept = client
+      end
+      print(kept)
+    ]]
+    assert.equal("leadping.client: closed\n", (support.run(program)))
+  end)
+
+  it("are not held open by a program that is started meanwhile", function()
+    local client = used_client()
+    finally(function() client:close() end)
+    -- The child's own connections, told by their inodes.
+    local output = support.shell([[
+      ls -l /proc/self/fd | sed -n 's/.*socket:.\([0-9]*\).*/\1/p' | while read inode; do
+        grep " $inode " /proc/net/tcp
+      done]])
+    assert.equal("", output)
+  end)
+end)
+
+describe("memory", function()
+  it("stays flat over many calls", function()
+    local client = support.client()
+    finally(function() client:close() end)
+    local function used_after(calls)
+      for _ = 1, calls do assert(client:clear_override("flat")) end
+      collectgarbage()
+      collectgarbage()
+      return collectgarbage("count")
+    end
+    local before = used_after(200)
+    assert.is_true(used_after(1000) - before < 4, "KiB")
+  end)
+end)
+
+describe("a client that is closed in its own hook", function()
+  local rows = {
+    { "request", "cancelled", "not_sent" }, { "retry", "cancelled", "unknown" },
+    { "wait", "cancelled", "unknown" }, { "response", "cancelled", "unknown" },
+    { "done", "server_error", "unknown" },
+  }
+  for _, row in ipairs(rows) do
+    it(("at %s ends its call, and opens nothing new"):format(row[1]), function()
+      local before = open_files()
+      local client
+      client = support.client {
+        max_retries = 1,
+        on_event = function(event)
+          if event.name == row[1] then client:close() end
+        end,
+      }
+      local selection, err = client:clear_override(support.id("fault:status-503"))
+      assert.is_nil(selection)
+      assert.equal(row[2], err.kind)
+      assert.equal(row[3], err.outcome)
+      assert.equal(before, open_files())
+    end)
+  end
+
+  it("has the answer that had come", function()
+    local client
+    client = support.client {
+      on_event = function(event)
+        if event.name == "response" then client:close() end
+      end,
+    }
+    assert(client:clear_override(support.id()))
+  end)
+end)
+
+describe("a call inside a hook", function()
+  it("works, and so does the call around it", function()
+    local client, inner, is_inside
+    client = support.client {
+      on_event = function(event)
+        if event.name == "response" and not is_inside then
+          is_inside = true
+          inner = assert(client:clear_override(support.answer('{"number":"inner"}')))
+        end
+      end,
+    }
+    finally(function() client:close() end)
+    local outer = assert(client:clear_override(support.answer('{"number":"outer"}')))
+    assert.equal("outer", outer.number)
+    assert.equal("inner", inner.number)
+  end)
+end)
+
+--- A session driven by hand, with so many headers that Lua collects garbage
+-- while it submits and while it takes a result.
+describe("a finalizer that runs inside the session", function()
+  local headers = {}
+  for i = 1, 60 do headers["X-Long-" .. i] = ("h"):rep(500) .. i end
+
+  local function request(id, given)
+    return {
+      url = ("%s/phone-numbers/outgoing/conversation/%s/override"):format(support.http, id),
+      method = "DELETE", headers = given or headers,
+      timeout = 5, connect_timeout = 5, max_body = 100000,
+    }
+  end
+
+  local function authorized()
+    local copy = { Authorization = "Bearer " .. support.key }
+    for name, value in pairs(headers) do copy[name] = value end
+    return copy
+  end
+
+  --- Garbage whose finalizer calls the function, again and again.
+  local function haunt(act)
+    local alive = true
+    local function spawn()
+      setmetatable({}, { __gc = function()
+        if alive then
+          act()
+          spawn()
+        end
+      end })
+    end
+    spawn()
+    return function() alive = false end
+  end
+
+  before_each(function() collectgarbage("setpause", 1) end)
+  after_each(function() collectgarbage("setpause", 200) end)
+
+  it("cannot change the request that is being submitted", function()
+    local session = core.session { proxy = "" }
+    finally(function() session:close() end)
+    local _, mark = support.requests()
+    local rest = haunt(function() session:submit(request("nested", {})) end)
+    local last
+    for i = 1, 30 do last = session:submit(request("outer-" .. i, authorized())) end
+    rest()
+    local waiting = last -- ids count from 1
+    support.eventually(function()
+      session:step(0.05)
+      while session:next() do waiting = waiting - 1 end
+      return waiting == 0
+    end)
+    local outer = 0
+    for _, seen in ipairs((support.requests(mark))) do
+      if seen.key == support.key then
+        assert.matches("^outer%-%d+$", seen.id)
+        outer = outer + 1
+      end
+    end
+    assert.equal(30, outer)
+  end)
+
+  it("may close the session whose result is being taken", function()
+    for _ = 1, 20 do
+      local session = core.session { proxy = "" }
+      session:submit(request("closing", authorized()))
+      while session:step(1) == 0 do end -- luacheck: ignore 542
+      local rest = haunt(function() session:close() end)
+      pcall(session.next, session)
+      rest()
+      session:close()
+    end
+  end)
+
+  it("may use the client that is in use", function()
+    local client = support.client { headers = headers }
+    finally(function() client:close() end)
+    local nested = 0
+    local rest = haunt(function()
+      nested = nested + 1
+      if nested % 10 == 0 then client:clear_override("nested") end
+    end)
+    for i = 1, 20 do
+      local selection = assert(client:clear_override(support.answer(
+        ('{"number":"%d"}'):format(i))))
+      assert.equal(tostring(i), selection.number)
+    end
+    rest()
+  end)
+end)

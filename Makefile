@@ -47,6 +47,8 @@ MODULES = $(patsubst lua/%,%,$(wildcard lua/leadping/*.lua lua/leadping/*/*.lua)
 CHECKOUT_PATH = $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(or $(LUA_PATH),;)
 CHECKOUT_CPATH = $(CURDIR)/$(BUILD)/?.so;$(or $(LUA_CPATH),;)
 CHECKOUT_ENV = -u LUA_PATH_5_4 -u LUA_CPATH_5_4 LUA_PATH='$(CHECKOUT_PATH)' LUA_CPATH='$(CHECKOUT_CPATH)'
+TORTURE_SCRIPTS = $(addprefix spec/torture/,run alloc syscalls wire fuzz \
+  sanitize coverage)
 EMULATOR = spec/server/emulator
 
 .PHONY: all help demo test torture lint bench emulator env install uninstall
@@ -108,8 +110,9 @@ env:
 
 lint: tools-lint
 	luacheck --quiet lua spec examples .luacheckrc
-	shellcheck .ci/install .ci/run spec/run spec/server/emulator $(wildcard spec/bench/run)
-	clang-format --dry-run --Werror csrc/*.[ch] $(wildcard spec/bench/*.c)
+	shellcheck .ci/install .ci/run spec/run spec/server/emulator \
+	  spec/server/certificates spec/bench/run $(TORTURE_SCRIPTS)
+	clang-format --dry-run --Werror csrc/*.[ch] spec/*/*.[ch]
 	clang-tidy --quiet csrc/*.c -- -std=c99 $(LUA_CFLAGS) $(CURL_CFLAGS)
 	cppcheck --quiet --std=c99 --enable=warning,portability,performance \
 	  --inline-suppr --error-exitcode=1 csrc

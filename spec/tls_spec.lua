@@ -102,6 +102,7 @@ describe("http", function()
     "http://example.com", "http://127.0.0.1.example.com", "http://192.168.0.1",
     "http://localhost.example.com", "http://[::2]", "HTTP://example.com",
     "http://127.0.0.1@example.com", "http://0.0.0.0",
+    "http://127.999.1.1", "http://127.08.0.1", "http://[fe80::1%25lo]",
   }
 
   for _, url in ipairs(refused) do

@@ -23,10 +23,11 @@ end
 local function is_loopback(host)
   host = host:lower()
   if host == "localhost" or host == "[::1]" then return true end
-  -- What is not an address, such as 127.999.1.1, is a name for libcurl.
+  -- What is not an address, such as 127.999.1.1 or 127.08.0.1, is a name to
+  -- libcurl; addresses it gives without leading zeros.
   local octets = { host:match("^(127)%.(%d+)%.(%d+)%.(%d+)$") }
   for _, octet in ipairs(octets) do
-    if tonumber(octet) > 255 then return false end
+    if tonumber(octet) > 255 or octet:find("^0%d") then return false end
   end
   return #octets == 4
 end

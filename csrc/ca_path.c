@@ -48,11 +48,8 @@ static int is_openssl(void)
  * or libcurl's TLS library does not use such directories. */
 int core_ca_path(lua_State *L)
 {
-  int i;
-  for (i = 0; is_openssl() && directories[i]; i++)
-    if (is_hashed(directories[i])) {
-      lua_pushstring(L, directories[i]);
-      return 1;
-    }
-  return 0;
+  const char *const *directory = directories;
+  while (*directory && !is_hashed(*directory)) directory++;
+  lua_pushstring(L, is_openssl() ? *directory : NULL); /* NULL becomes nil */
+  return 1;
 }

@@ -268,10 +268,9 @@ static int session_submit(lua_State *L)
   transfer_check_request(&request, L, 2);
   s = check_session(L);
   t = get_spare(s);
-  if (!t || !transfer_prepare(t, &request, L))
-    return push_failure(L, "libcurl could not prepare the request");
   if (s->active == 0 && !s->multiplexed) sockets_end_readable(&s->sockets);
-  if (curl_multi_add_handle(s->multi, t->easy) != CURLM_OK)
+  if (!t || !transfer_prepare(t, &request, L) ||
+      curl_multi_add_handle(s->multi, t->easy) != CURLM_OK)
     return push_failure(L, "libcurl could not start the transfer");
   s->main_hook = main_hook(L, &thread);
   s->spare = t->next;

@@ -39,7 +39,7 @@ static curl_socket_t on_open(void *data, curlsocktype purpose,
   (void)purpose;
   if (!reserve(s)) return CURL_SOCKET_BAD;
   fd = socket(address->family, address->socktype, address->protocol);
-  if (fd < 0) return CURL_SOCKET_BAD;
+  if (fd < 0) return fd; /* CURL_SOCKET_BAD too */
   if (!set_flags(fd)) {
     close(fd);
     return CURL_SOCKET_BAD;

@@ -1,0 +1,165 @@
+-- sanitize_steps.lua: one of everything that the client does, on the emulator.
+-- `host sanitize_steps.lua allocation|instruction N` with a full collection at
+-- every Nth allocation or instruction; `threads N`: N rounds, in each thread;
+-- `finalizer N`: N sessions, each used by finalizers while it is used.
+-- MIT, see LICENSE.
+
+local host = require "host"
+
+local how, number = arg[1], tonumber(arg[2])
+local checks = 0
+
+local function check(condition, what)
+  checks = checks + 1
+  return condition or error("wrong: " .. what, 2)
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local content = file:read("*a")
+  file:close()
+  return content
+end
+
+local function options(base_url, more)
+  local given = { api_key = "sk_emulator_steps", base_url = base_url, max_retries = 0 }
+  for name, value in pairs(more or {}) do given[name] = value end
+  return given
+end
+
+local function decode_and_encode(leadping)
+  for _, name in ipairs { "documented", "cannot-send", "later" } do
+    local text = read(("spec/contract/selection-%s.json"):format(name))
+    local selection = check(leadping.decode(text), name)
+    local again = check(leadping.decode(leadping.encode(selection)), name .. " again")
+    check(again.canSend == selection.canSend, name .. ": canSend")
+    check(#again.eligibleNumbers == #selection.eligibleNumbers, name .. ": eligibleNumbers")
+    check(tostring(again) == tostring(selection), name .. ": the card")
+  end
+  local escaped = read("spec/contract/selection-documented.json")
+    :gsub('"displayNumber": ?"', '%0\\u00e9\\ud83d\\ude00\\n')
+  check(leadping.decode(escaped).displayNumber:find("é😀\n", 1, true), "escapes")
+  local none, err = leadping.decode('{"canSend":"true"}')
+  check(not none and err.message:find("canSend: boolean expected, got string", 1, true),
+    "a wrong type")
+end
+
+--- Calls that go well, and each kind of thing that goes wrong.
+local function call(leadping, given)
+  local client = check(leadping.new(given), "new")
+  for i = 1, 2 do
+    local selection, err = client:clear_override(("steps %d é/.."):format(i))
+    check(selection and selection.canSend ~= nil, tostring(err))
+  end
+  local _, err, response = client:clear_override("fault:status-404")
+  check(err and err.kind == "not_found" and err.problem, "not_found: " .. tostring(err))
+  check(response.headers["content-type"], "headers")
+  _, err = client:clear_override("fault:never", { timeout = 0.05 })
+  check(err and err.kind == "timeout", "timeout: " .. tostring(err))
+  check(client:clear_override("after"), "after a timeout")
+  client:close()
+end
+
+local function refuse(leadping)
+  local client = leadping.new(options(os.getenv "EMULATOR_CLOSED"))
+  local _, err = client:clear_override("a")
+  check(err.kind == "connection", "refused: " .. tostring(err))
+  _, err = client:clear_override("..")
+  check(err.kind == "invalid_id", "invalid_id: " .. tostring(err))
+  _, err = client:clear_override("a\255")
+  check(err.kind == "invalid_id", "not UTF-8: " .. tostring(err))
+end -- its session is the collector's
+
+local function everything()
+  local leadping = require "leadping"
+  decode_and_encode(leadping)
+  call(leadping, options(os.getenv "EMULATOR_HTTP"))
+  call(leadping, options(os.getenv "EMULATOR_TLS", { ca_file = os.getenv "EMULATOR_CA" }))
+  refuse(leadping)
+end
+
+local collections = 0
+
+local function collect()
+  collections = collections + 1
+  collectgarbage()
+end
+
+--- What may be done with a session, by a finalizer as by anybody.
+local actions = {
+  function(session, request) return session:submit(request) end,
+  function(session) return session:step(0) end,
+  function(session) return session:next() end,
+  function(session) return session:cancel(collections % 20) end,
+  function(session, _, use) return use % 205 == 204 and session:close() end,
+}
+
+local function act(session, request, use)
+  local ok, raised = pcall(actions[use % #actions + 1], session, request, use)
+  if not ok and not tostring(raised):find("the session is closed", 1, true) then return raised end
+end
+
+--- Uses a session from a finalizer that runs in each cycle of the collector,
+-- so within the session's own methods too; what was raised there.
+local function use_in_finalizers(session, request)
+  local state = {}
+  local function again()
+    if state.over then return end
+    setmetatable({}, { __gc = function()
+      collections = collections + 1
+      state.raised = act(session, request, collections) or state.raised
+      again()
+    end })
+  end
+  again()
+  return state
+end
+
+local function use_session(request)
+  local session = require("leadping.core").session {}
+  local state = use_in_finalizers(session, request)
+  for i = 1, 50 do
+    for _, use in ipairs { 0, 1, 2, i * 5 + 3 } do
+      local raised = act(session, request, use)
+      check(not raised, tostring(raised))
+    end
+  end
+  state.over = true
+  session:close()
+  check(not state.raised, "in a finalizer: " .. tostring(state.raised))
+end
+
+local function request_to_emulator()
+  local client = require("leadping").new(options(os.getenv "EMULATOR_HTTP"))
+  local request = assert(client:request "finalizer")
+  return {
+    url = request.url, method = request.method, headers = request.headers,
+    timeout = 5, connect_timeout = 5, max_body = 1e6,
+  }
+end
+
+local ways = {
+  finalizer = function()
+    local request = request_to_emulator()
+    collectgarbage("incremental", 1, 1000, 1)
+    for _ = 1, number do use_session(request) end
+    collectgarbage("incremental", 200, 100, 13)
+  end,
+  allocation = function()
+    host.collect_every(number)
+    everything()
+    collections = host.collect_every(0)
+  end,
+  instruction = function()
+    debug.sethook(collect, "", number)
+    everything()
+    debug.sethook()
+  end,
+  threads = function()
+    for _ = 1, number do everything() end
+  end,
+}
+
+ways[how]()
+assert(how == "threads" or collections > 0, "nothing was collected")
+print(("%d %d"):format(checks, collections))

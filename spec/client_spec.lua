@@ -92,6 +92,18 @@ describe("the request", function()
     end
   end)
 
+  it("does not change with the table that was given as headers", function()
+    local headers = { ["X-Team"] = "ops", ["X-Empty"] = "" }
+    local client = support.client { headers = headers }
+    finally(function() client:close() end)
+    headers["X-Team"] = "changed\r\nX-Other: 1"
+    local _, mark = support.requests()
+    assert(client:clear_override(support.id()))
+    local sent = support.requests(mark)[1].headers
+    assert.equal("ops", sent["x-team"])
+    assert.equal("", sent["x-empty"])
+  end)
+
   it("is the one that client:request gives to another HTTP stack", function()
     local client = support.client { user_agent = "mine/1" }
     finally(function() client:close() end)

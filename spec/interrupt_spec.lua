@@ -84,9 +84,27 @@ describe("Ctrl-C", function()
       local client = require("leadping").new {}
       local thread = coroutine.create(function() client:clear_override("fault:never") end)
       print(coroutine.resume(thread))
+      print("the main thread goes on")
     ]], function(command)
-      local seconds = interrupt(command, "interrupted!")
+      local seconds, output = interrupt(command, "goes on\n")
       assert.is_true(seconds < LIMIT, tostring(seconds))
+      assert.matches("^false\t.*interrupted!\nthe main thread goes on\n$", output)
+    end)
+  end)
+
+  it("inside a hook ends the call without another attempt", function()
+    with_program([[
+      local client = require("leadping").new {
+        on_event = function(event)
+          while event.name == "response" do end
+        end,
+      }
+      print(pcall(client.clear_override, client, "fault:retry-after-503-30"))
+      print("over")
+    ]], function(command)
+      local seconds, output = interrupt(command, "over\n")
+      assert.is_true(seconds < LIMIT, tostring(seconds))
+      assert.matches("^false\t.*interrupted!\nover\n$", output)
     end)
   end)
 

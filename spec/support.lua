@@ -126,6 +126,7 @@ function support.shell(command, variables)
     assignments(variables), quote(command), path))
   local output = support.read(path)
   os.remove(path)
+  assert(not output:find(support.key, 1, true), "a child process printed the key")
   return output, status
 end
 

@@ -57,12 +57,35 @@ describe("TLS", function()
       refusal { base_url = support.tls, ca_file = "/nonexistent/ca.pem" })
   end)
 
-  it("trusts the given file alone", function()
-    local client = support.client {
-      base_url = support.tls, ca_file = support.ca, ca_path = "/nonexistent",
-    }
-    finally(function() client:close() end)
+  --- An empty directory, to be removed by the caller.
+  local function new_directory()
+    local path = os.tmpname()
+    os.remove(path)
+    os.execute("mkdir " .. path)
+    return path
+  end
+
+  it("works with the authority in ca_path, a directory of hashed names", function()
+    local path = new_directory()
+    finally(function() os.execute("rm -r " .. path) end)
+    local hash = support.shell("openssl x509 -noout -hash -in " .. support.ca):match("%x+")
+    support.write(("%s/%s.0"):format(path, hash), support.read(support.ca))
+    local client = support.client { base_url = support.tls, ca_path = path }
     assert(client:clear_override(support.id()))
+    client:close()
+  end)
+
+  it("trusts what is given alone, not the environment's beside it", function()
+    local path = new_directory()
+    finally(function() os.execute("rm -r " .. path) end)
+    local output = support.run(([[
+      local client = require("leadping").new { ca_path = %q }
+      print(select(2, client:clear_override("env")).kind)
+    ]]):format(path), {
+      SSL_CERT_FILE = support.ca, CURL_CA_BUNDLE = support.ca,
+      LEADPING_BASE_URL = support.tls, LEADPING_API_KEY = support.key,
+    })
+    assert.equal("tls\n", output)
   end)
 
   it("goes on after a refusal", function()
@@ -140,6 +163,39 @@ describe("http", function()
     ]], { http_proxy = os.getenv "EMULATOR_CLOSED", all_proxy = os.getenv "EMULATOR_CLOSED",
       no_proxy = false, NO_PROXY = false })
     assert.equal("true\n", output)
+  end)
+end)
+
+describe("a proxy", function()
+  it("given by the option is used", function()
+    local client = support.client {
+      base_url = "http://api.example", allow_http = true, proxy = support.http,
+    }
+    finally(function() client:close() end)
+    local _, mark = support.requests()
+    assert(client:clear_override("through"))
+    assert.equal("api.example", support.requests(mark)[1].headers.host)
+  end)
+
+  it("that does not answer is a connection error without its password", function()
+    local client = support.client {
+      base_url = "https://api.example",
+      proxy = os.getenv("EMULATOR_CLOSED"):gsub("//", "//user:s3cret@"),
+    }
+    finally(function() client:close() end)
+    local _, err = client:clear_override("through")
+    assert.equal("connection", err.kind)
+    assert.equal("not_sent", err.outcome)
+    assert.is_nil(tostring(err):find("s3cret", 1, true))
+  end)
+
+  it("in the environment whose URL is wrong is an error without its password", function()
+    local output = support.run([[
+      local client = require("leadping").new { base_url = "https://api.example" }
+      print(select(2, client:clear_override("through")))
+    ]], { https_proxy = "foo://user:s3cret@h:1", no_proxy = false, NO_PROXY = false })
+    assert.matches("the proxy's URL is wrong: check proxy, https_proxy and all_proxy", output)
+    assert.is_nil(output:find("s3cret", 1, true))
   end)
 end)
 

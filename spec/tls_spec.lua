@@ -209,6 +209,8 @@ describe("base_url", function()
     { "https://example.com/?a=1", "a query has no place in it" },
     { "https://example.com/#a", "a fragment has no place in it" },
     { "https://example.com\0.evil.example", NO_URL },
+    { "https://%7f/", "the name of a host expected, got \\x7F" },
+    { "https://%2541/", "the name of a host expected, got %41" },
   }
 
   for _, row in ipairs(wrong) do

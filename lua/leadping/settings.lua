@@ -58,6 +58,13 @@ local function resolve_base_url(values)
   local port = parts.port and ":" .. parts.port or ""
   values.base_url = ("%s://%s%s%s"):format(parts.scheme, parts.host, port,
     (parts.path:gsub("/+$", "")))
+  -- libcurl gives a host unescaped; what it would read otherwise the next time
+  -- ("%2541" is "%41", and then "A") is no host's name.
+  local again = core.base_url(values.base_url)
+  if not again or again.host ~= parts.host then
+    return ("%s: the name of a host expected, got %s"):format(name,
+      text.escape(parts.host))
+  end
   values.is_loopback = is_loopback(parts.host)
   values.is_tls = parts.scheme == "https"
 end

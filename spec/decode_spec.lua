@@ -6,13 +6,9 @@
 local cjson = require "cjson"
 local codec = require "leadping.codec"
 local leadping = require "leadping"
+local support = require "spec.support"
 
-local function contract(name)
-  local file = assert(io.open("spec/contract/" .. name .. ".json", "rb"))
-  local body = file:read("*a")
-  file:close()
-  return body
-end
+local contract = support.example
 
 --- What is wrong with a text; fails where nothing is.
 local function refusal(body)

@@ -5,15 +5,11 @@
 
 local cjson = require "cjson"
 local leadping = require "leadping"
+local support = require "spec.support"
+
+local contract = support.example
 
 local CONTRACT = { "selection-documented", "selection-later", "selection-cannot-send" }
-
-local function contract(name)
-  local file = assert(io.open("spec/contract/" .. name .. ".json", "rb"))
-  local body = file:read("*a")
-  file:close()
-  return body
-end
 
 local function decoded(text)
   local selection, err = leadping.decode(text)

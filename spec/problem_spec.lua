@@ -5,18 +5,14 @@
 
 local cjson = require "cjson"
 local problem = require "leadping.problem"
+local support = require "spec.support"
+
+local contract = support.example
 
 local PROBLEM, JSON = "application/problem+json", "application/json"
 local ANY_TYPE = {
   PROBLEM, JSON, "text/html", "", "application/problem+json; charset=utf-8", "garbage", false,
 }
-
-local function contract(name)
-  local file = assert(io.open("spec/contract/" .. name .. ".json", "rb"))
-  local body = file:read("*a")
-  file:close()
-  return body
-end
 
 describe("leadping.problem: decode", function()
   it("reads the contract's, under any media type", function()

@@ -6,12 +6,10 @@
 local core = require "leadping.core"
 local leadping = require "leadping"
 local Selection = require "leadping.selection"
+local support = require "spec.support"
 
 local function contract(name)
-  local file = assert(io.open("spec/contract/" .. name .. ".json", "rb"))
-  local body = file:read("*a")
-  file:close()
-  return assert(leadping.decode(body))
+  return assert(leadping.decode(support.example(name)))
 end
 
 local function made(fields)

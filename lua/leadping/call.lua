@@ -216,7 +216,7 @@ end
 --- Reads a session's result: a selection and its response, or error fields.
 local function read_result(self, result)
   if result.kind and not answer.is_refusal(result) then
-    local fields = failure.fields(result, answer.outcome)
+    local fields = failure.fields(result)
     explain_timeout(self, fields)
     return nil, fields
   end

@@ -3,6 +3,8 @@
 -- Does not decide about retries.
 -- MIT, see LICENSE.
 
+local answer = require "leadping.answer"
+
 local failure = {}
 
 -- libcurl's codes and OpenSSL's verify results (x509_vfy.h) that have a remedy.
@@ -39,10 +41,10 @@ end
 
 --- What is known of the override, behind one attempt without a whole answer.
 -- What went over a limit or could not be unpacked did arrive: its status tells.
-local function outcome(result, judge)
+local function outcome(result)
   if (result.sends or 0) == 0 then return "not_sent" end
   if result.status and (result.kind == "too_large" or result.kind == "decode") then
-    return judge(result.status)
+    return answer.outcome(result.status)
   end
   return "unknown"
 end
@@ -57,13 +59,12 @@ end
 
 --- Fields for errors.new.
 ---@param result table a session's failed result (csrc/transfer.h)
----@param judge fun(status: integer): leadping.Outcome
-function failure.fields(result, judge)
+function failure.fields(result)
   local hint, message = remedy(result), clean(result.message)
   return {
     kind = result.kind,
     message = hint and ("%s; %s"):format(message, hint) or message,
-    outcome = outcome(result, judge),
+    outcome = outcome(result),
     retryable = result.retryable,
     status = result.status,
   }

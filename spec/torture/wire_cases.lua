@@ -99,6 +99,11 @@ local HELLO_ANSWERS = {
   ["alert of no such level"] = bytes.alert(9, 40),
 }
 
+-- The server's flight is measured once, and its signature's length differs by
+-- some bytes from one handshake to the next (ECDSA's DER): a cut so near the
+-- end might cut nothing.
+local SIGNATURE_SLACK = 10
+
 local function in_handshake(protocol, flight, full)
   local function one(name, before, pump, want, timeout)
     add("handshake", protocol, name, {
@@ -112,12 +117,12 @@ local function in_handshake(protocol, flight, full)
   for name, answer in pairs(HELLO_ANSWERS) do
     one("hello, then " .. name, { { "hello" }, { "send", answer }, { "close" } }, nil, NO_TLS)
   end
-  for cut = 1, flight - 1, full and 5 or 97 do
+  for cut = 1, flight - SIGNATURE_SLACK, full and 5 or 97 do
     for _, how in ipairs { "close", "reset" } do
       one(("flight cut at %d, %s"):format(cut, how), nil, { cut = cut, after = how }, NO_TLS)
     end
   end
-  for cut = 1, flight - 1, full and 101 or 401 do
+  for cut = 1, flight - SIGNATURE_SLACK, full and 101 or 401 do
     one(("flight cut at %d, stall"):format(cut), nil, { cut = cut, after = "stall" },
       NOT_CONNECTED_LATE, SHORT)
   end

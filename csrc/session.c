@@ -21,6 +21,10 @@
  * hook that lua.c sets at Ctrl-C can run. */
 #define SLICE 200
 
+/* What a burst may open before the first answer says that one connection takes
+ * many requests. clear_overrides has no more requests in flight. */
+#define CONNECTIONS_MAX 100L
+
 struct session {
   CURLM *multi; /* NULL: not yet open, or closed */
   struct transfer_options options;
@@ -28,7 +32,6 @@ struct session {
   struct transfer *spare;
   struct transfer *first_finished, **last_finished;
   int active, finished; /* how many */
-  int multiplexed;      /* the last answer came over HTTP/2 */
   int results;          /* under construction; see session_next */
   int close_wanted;     /* as soon as there are none of those */
   lua_Integer last_id;  /* ids are never used twice */
@@ -137,24 +140,16 @@ static struct transfer *find_transfer(struct session *s, lua_Integer id)
 
 /* ---- driving ---- */
 
-static void stop_transfer(struct session *s, struct transfer *t)
+static void remove_transfer(struct session *s, struct transfer *t)
 {
   curl_multi_remove_handle(s->multi, t->easy);
   s->active--;
 }
 
-static void note_protocol(struct session *s, CURL *easy)
+static void stop_transfer(struct session *s, struct transfer *t)
 {
-  long version = 0;
-  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
-  if (version) s->multiplexed = version >= CURL_HTTP_VERSION_2_0;
-}
-
-/* libcurl keeps an HTTP/2 connection whose stream timed out; one that has gone
- * silent would take each later call with it. */
-static void end_silent(struct session *s)
-{
-  if (s->active == 0) sockets_end(&s->sockets);
+  remove_transfer(s, t);
+  transfer_stop(t);
 }
 
 /* Everything of a message is read before remove_handle, which frees it. */
@@ -169,10 +164,8 @@ static void collect_finished(struct session *s)
     struct transfer *t;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &data);
     t = (struct transfer *)(void *)data;
-    note_protocol(s, easy);
-    stop_transfer(s, t);
+    remove_transfer(s, t);
     transfer_end(t, code);
-    if (code == CURLE_OPERATION_TIMEDOUT) end_silent(s);
     add_finished(s, t);
   }
 }
@@ -268,7 +261,7 @@ static int session_submit(lua_State *L)
   transfer_check_request(&request, L, 2);
   s = check_session(L);
   t = get_spare(s);
-  if (s->active == 0 && !s->multiplexed) sockets_end_readable(&s->sockets);
+  sockets_end_readable(&s->sockets);
   if (!t || !transfer_prepare(t, &request, L) ||
       curl_multi_add_handle(s->multi, t->easy) != CURLM_OK)
     return push_failure(L, "libcurl could not start the transfer");
@@ -385,7 +378,9 @@ int core_session(lua_State *L)
   s->options.proxy = copy_option(L, "proxy");
   s->last_finished = &s->first_finished;
   s->multi = curl_multi_init();
-  if (!s->multi) return luaL_error(L, "not enough memory");
+  if (!s->multi || curl_multi_setopt(s->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                                     CONNECTIONS_MAX) != CURLM_OK)
+    return luaL_error(L, "not enough memory");
   return 1;
 }
 

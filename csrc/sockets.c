@@ -6,14 +6,30 @@
 #include "sockets.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+struct socket {
+  curl_socket_t fd;
+  unsigned long id; /* a descriptor's number comes again, an id does not */
+  int port;         /* local; 0: not yet looked up */
+  unsigned users;   /* requests that wait for an answer on it */
+  unsigned long heard;
+  unsigned silences; /* requests in a row that timed out, nothing being heard */
+  int used, multiplexed;
+};
+
+/* Requests that share a connection do not end it for the others where one of
+ * them alone was too impatient; a second one says that it is silent. */
+#define SILENCES_MAX 2
 
 static int reserve(struct sockets *s)
 {
   size_t capacity = s->capacity ? s->capacity * 2 : 8;
-  curl_socket_t *list;
+  struct socket *list;
   if (s->count < s->capacity) return 1;
   list = realloc(s->list, capacity * sizeof *list);
   if (!list) return 0;
@@ -44,7 +60,9 @@ static curl_socket_t on_open(void *data, curlsocktype purpose,
     close(fd);
     return CURL_SOCKET_BAD;
   }
-  s->list[s->count++] = fd;
+  memset(&s->list[s->count], 0, sizeof s->list[s->count]);
+  s->list[s->count].fd = fd;
+  s->list[s->count++].id = ++s->last_id;
   return fd;
 }
 
@@ -52,7 +70,7 @@ static int on_close(void *data, curl_socket_t fd)
 {
   struct sockets *s = data;
   size_t i = 0;
-  while (i < s->count && s->list[i] != fd) i++;
+  while (i < s->count && s->list[i].fd != fd) i++;
   if (i < s->count) s->list[i] = s->list[--s->count];
   return close(fd);
 }
@@ -67,25 +85,87 @@ CURLcode sockets_watch(struct sockets *s, CURL *easy)
   return code;
 }
 
-/* shutdown, not close: the descriptor is libcurl's to close. */
-void sockets_end(struct sockets *s)
+/* ---- who uses which ---- */
+
+static int local_port(curl_socket_t fd)
+{
+  struct sockaddr_storage address;
+  socklen_t length = sizeof address;
+  const void *a = &address;
+  if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) return 0;
+  if (address.ss_family == AF_INET6)
+    return ntohs(((const struct sockaddr_in6 *)a)->sin6_port);
+  return ntohs(((const struct sockaddr_in *)a)->sin_port);
+}
+
+static struct socket *find_port(struct sockets *s, int port)
 {
   size_t i;
-  for (i = 0; i < s->count; i++) shutdown(s->list[i], SHUT_RDWR);
+  for (i = 0; i < s->count; i++) {
+    if (!s->list[i].port) s->list[i].port = local_port(s->list[i].fd);
+    if (s->list[i].port == port) return &s->list[i];
+  }
+  return NULL;
+}
+
+static struct socket *find_id(struct sockets *s, unsigned long id)
+{
+  size_t i;
+  for (i = 0; id && i < s->count; i++)
+    if (s->list[i].id == id) return &s->list[i];
+  return NULL;
+}
+
+void sockets_join(struct sockets *s, struct use *use, int port)
+{
+  struct socket *found = find_port(s, port);
+  use->id = 0;
+  if (!found) return;
+  use->id = found->id;
+  use->heard = found->heard;
+  found->used = 1;
+  found->users++;
+}
+
+void sockets_hear(struct sockets *s, const struct use *use)
+{
+  struct socket *found = find_id(s, use->id);
+  if (!found) return;
+  found->heard++;
+  found->silences = 0;
+}
+
+/* shutdown, not close: the descriptor is libcurl's to close. */
+static void end(struct socket *socket) { shutdown(socket->fd, SHUT_RDWR); }
+
+void sockets_leave(struct sockets *s, struct use *use, int timed_out,
+                   int multiplexed)
+{
+  struct socket *found = find_id(s, use->id);
+  use->id = 0;
+  if (!found) return;
+  found->users--;
+  if (multiplexed) found->multiplexed = 1;
+  if (!timed_out || found->heard != use->heard) return;
+  found->silences++;
+  if (found->users == 0 || found->silences >= SILENCES_MAX) end(found);
 }
 
 void sockets_end_readable(struct sockets *s)
 {
   size_t i;
   char byte;
-  for (i = 0; i < s->count; i++)
-    if (recv(s->list[i], &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
-      shutdown(s->list[i], SHUT_RDWR);
+  for (i = 0; i < s->count; i++) {
+    struct socket *one = &s->list[i];
+    if (one->used && !one->users && !one->multiplexed &&
+        recv(one->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+      end(one);
+  }
 }
 
 void sockets_close(struct sockets *s)
 {
-  while (s->count > 0) close(s->list[--s->count]);
+  while (s->count > 0) close(s->list[--s->count].fd);
   free(s->list);
   s->list = NULL;
   s->capacity = 0;

@@ -1,6 +1,7 @@
 /* sockets.h: the sockets that libcurl has open for one session.
  * Known so that a child that was forked off can close its copies without
- * calling libcurl, which would speak on the parent's connections.
+ * calling libcurl, which would speak on the parent's connections; and so that a
+ * connection on which something is wrong is not used again.
  * MIT, see LICENSE. */
 #ifndef LEADPING_SOCKETS_H
 #define LEADPING_SOCKETS_H
@@ -9,20 +10,38 @@
 
 #include <curl/curl.h>
 
+struct socket;
+
 struct sockets {
-  curl_socket_t *list; /* malloc's; NULL while there has been none */
+  struct socket *list; /* malloc's; NULL while there has been none */
   size_t count, capacity;
+  unsigned long last_id;
+};
+
+/* A request's use of a socket, between sockets_join and sockets_leave. */
+struct use {
+  unsigned long id;    /* of the socket; 0: none */
+  unsigned long heard; /* how often it had been heard when the use began */
 };
 
 /* Has the handle's sockets opened and closed through the list. */
 CURLcode sockets_watch(struct sockets *sockets, CURL *easy);
 
-/* Ends all, so that libcurl finds them dead and uses none of them again. */
-void sockets_end(struct sockets *sockets);
+/* A request goes out on the socket of that local port. */
+void sockets_join(struct sockets *sockets, struct use *use, int port);
 
-/* Ends those on which something waits to be read. Between two calls of
- * HTTP/1.1 a server has nothing to say, and libcurl (seen with 7.88) takes it
- * for the answer to the next. */
+/* A part of the answer came. */
+void sockets_hear(struct sockets *sockets, const struct use *use);
+
+/* The request is over. libcurl keeps an HTTP/2 connection whose stream timed
+ * out: one that has gone silent is ended here, or it would take each later
+ * request with it. multiplexed: requests share the connection, HTTP/2's way. */
+void sockets_leave(struct sockets *sockets, struct use *use, int timed_out,
+                   int multiplexed);
+
+/* Ends those that no request uses and on which something waits to be read.
+ * Between two requests of HTTP/1.1 a server has nothing to say, and libcurl
+ * (seen with 7.88) takes it for the answer to the next. */
 void sockets_end_readable(struct sockets *sockets);
 
 /* Closes those that are open and frees the list. */

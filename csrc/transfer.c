@@ -25,6 +25,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data)
 {
   struct transfer *t = data;
   size_t length = size * count;
+  sockets_hear(t->sockets, &t->use);
   return keep(t, &t->body, bytes, length, t->max_body, BODY_LIMIT) ? length : 0;
 }
 
@@ -52,6 +53,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *data)
   size_t length = size * count;
   if (!count_head(t, length)) return 0;
   if (is_status_line(t, line, length)) {
+    sockets_hear(t->sockets, &t->use);
     buffer_clear(&t->head);
     t->head_complete = 0;
     return length;
@@ -67,7 +69,9 @@ static int on_send(void *data, char *ip, char *local_ip, int port,
                    int local_port)
 {
   struct transfer *t = data;
-  (void)ip, (void)local_ip, (void)port, (void)local_port;
+  (void)ip, (void)local_ip, (void)port;
+  sockets_leave(t->sockets, &t->use, 0, 0);
+  sockets_join(t->sockets, &t->use, local_port);
   t->sends++;
   return CURL_PREREQFUNC_OK;
 }
@@ -161,6 +165,7 @@ struct transfer *transfer_new(const struct transfer_options *options,
 {
   struct transfer *t = calloc(1, sizeof *t);
   if (!t) return NULL;
+  t->sockets = sockets;
   t->easy = curl_easy_init();
   if (t->easy && set_options(t, options) == CURLE_OK &&
       sockets_watch(sockets, t->easy) == CURLE_OK)
@@ -220,6 +225,11 @@ static long check_milliseconds(lua_State *L, int index)
   if ((lua_Number)whole < ms && ms < 1e9) whole++;
   return whole;
 }
+
+/* Requests over TLS wait for a connection that is being made, so that they can
+ * share it where it turns out to be HTTP/2. Over clear HTTP/1.1 they would
+ * queue behind it in vain. */
+static long is_tls(const char *url) { return strncmp(url, "https:", 6) == 0; }
 
 void transfer_check_request(struct request *request, lua_State *L, int index)
 {
@@ -284,6 +294,8 @@ int transfer_prepare(struct transfer *t, const struct request *request,
   if (!code)
     code = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                             request->connect_timeout_ms);
+  if (!code)
+    code = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_tls(request->url));
   return code == CURLE_OK;
 }
 
@@ -398,11 +410,25 @@ static void set_answer(struct transfer *t, lua_State *L)
   lua_setfield(L, -2, "body");
 }
 
+static void leave_socket(struct transfer *t)
+{
+  long version = 0;
+  curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
+  sockets_leave(t->sockets, &t->use, t->code == CURLE_OPERATION_TIMEDOUT,
+                version >= CURL_HTTP_VERSION_2_0);
+}
+
+void transfer_stop(struct transfer *t)
+{
+  sockets_leave(t->sockets, &t->use, 0, 0);
+}
+
 void transfer_end(struct transfer *t, CURLcode code)
 {
   static const char cut[] =
       "the connection was closed within the answer's head";
   t->code = code;
+  leave_socket(t);
   if (code != CURLE_OK || t->head_complete) return;
   t->code = CURLE_PARTIAL_FILE;
   memcpy(t->error, cut, sizeof cut);

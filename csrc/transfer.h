@@ -32,8 +32,10 @@ struct transfer {
   size_t head_received;       /* bytes, of interim answers too */
   size_t max_body;
   int head_complete;
-  int sends;       /* how often the request began to be sent */
-  enum limit over; /* which limit the answer went over */
+  int sends;               /* how often the request began to be sent */
+  struct sockets *sockets; /* the session's */
+  struct use use;          /* of the one that the request went out on */
+  enum limit over;         /* which limit the answer went over */
   CURLcode code;
   char error[CURL_ERROR_SIZE];
 };
@@ -69,6 +71,9 @@ int transfer_prepare(struct transfer *transfer, const struct request *request,
  * though libcurl (7.88) calls it a success: to it, some header lines are one.
  */
 void transfer_end(struct transfer *transfer, CURLcode code);
+
+/* The transfer is not in the multi handle any more, and has no result. */
+void transfer_stop(struct transfer *transfer);
 
 /* Pushes the result, a table: { status, headers, body, sends }, or { kind,
  * message, retryable, code, verify, sends, headers, status (if any came) }. */

@@ -6,3 +6,4 @@ files["spec"] = { std = "+busted" }
 files["spec/torture"] = { std = "lua54+busted" }
 files["spec/server"] = { std = "ngx_lua" }
 files["lua/leadping/codec.lua"] = { read_globals = { math = { fields = { "type" } } } }
+files["lua/leadping/iterator.lua"] = { read_globals = { "newproxy" } }

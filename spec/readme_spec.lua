@@ -18,11 +18,15 @@ local function default_of(option)
   return tostring(option.default)
 end
 
+local function place_of(option)
+  return option.call and " (also per call)" or option.run and " (`clear_overrides`)" or ""
+end
+
 describe("the README", function()
   for _, option in ipairs(options.list) do
     it(("has the option %s as it is"):format(option.name), function()
       assert_in_readme(("| `%s` | %s | %s%s |\n"):format(option.name, default_of(option),
-        option.words, option.call and " (also per call)" or ""))
+        option.words, place_of(option)))
     end)
   end
 

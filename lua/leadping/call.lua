@@ -37,6 +37,7 @@ function Call.new(context, id, limits, stream)
     started = started,
     deadline = started + limits.timeout,
     attempts = 0,
+    postponed = 0, -- attempts that cost no retry
     reasons = {}, -- why each attempt but the last was tried again
     attempt_started = started,
     attempt_limit = 0, -- seconds
@@ -181,6 +182,7 @@ function Call:next_request()
   if not key then return nil end
   if not announce(self) then return nil end
   local now = self.context.clock()
+  if self.left then self.deadline, self.left = now + self.left, nil end
   local left = self.deadline - now
   if left <= 0 then return self:fail(out_of_time(self)) end
   self.attempts = self.attempts + 1
@@ -246,11 +248,12 @@ end
 --- Seconds to wait before the next attempt; nil where there is to be none. The
 -- caller is not kept waiting for what a hook has raised.
 local function retry_delay(self, fields)
-  if self.hook_error or self.attempts > self.limits.max_retries then return nil end
+  local tried = self.attempts - self.postponed
+  if self.hook_error or tried > self.limits.max_retries then return nil end
   if has_other_key(self, fields) then return 0 end
   if not fields.retryable then return nil end
   local context = self.context
-  local delay = retry.wait(fields.retry_after, self.attempts,
+  local delay = retry.wait(fields.retry_after, tried,
     self.deadline - context.clock(), context.settings.max_retry_after,
     context.random)
   return delay and retry.spend(context.budget) and delay or nil
@@ -258,6 +261,7 @@ end
 
 local function try_again(self, fields, delay)
   local reason = reason_of(fields)
+  self.last = fields
   self.reasons[#self.reasons + 1] = reason
   self.due = self.context.clock() + delay
   if not self.context.listener then return end
@@ -266,9 +270,26 @@ local function try_again(self, fields, delay)
   if self.hook_error then self:fail(fields) end
 end
 
+--- Where the run asks for it, tries again when its pause is over. The pause is
+-- all calls': it takes neither a retry nor time from this one.
+local function postpone(self, fields, run)
+  local delay = not self.hook_error and run:postpone(fields, self.attempt_started)
+  if not delay then return false end
+  self.postponed = self.postponed + 1
+  self.left = self.deadline - self.context.clock()
+  try_again(self, fields, delay)
+  return true
+end
+
+--- Settles a call that waits for its next attempt with the error of the last.
+function Call:give_up()
+  self:fail(self.last)
+end
+
 --- Takes the result of an attempt. Afterwards the call is settled, or `due`
 -- says when the next attempt is.
-function Call:take(result)
+---@param run table whose call it is: see leadping.run
+function Call:take(result, run)
   local sends = result.sends or 1
   local selection, other = read_result(self, result)
   if self.context.listener then
@@ -281,6 +302,7 @@ function Call:take(result)
   -- libcurl may have sent twice: whatever became of the first is not known.
   if other.outcome == "unknown" or sends > 1 then self.in_doubt = true end
   if other.outcome == "not_applied" then self.refused = true end
+  if postpone(self, other, run) then return end
   local delay = retry_delay(self, other)
   if delay then try_again(self, other, delay) else self:fail(other) end
 end

@@ -7,6 +7,7 @@
 local answer = require "leadping.answer"
 local Engine = require "leadping.engine"
 local errors = require "leadping.errors"
+local iterator = require "leadping.iterator"
 local options = require "leadping.options"
 local request = require "leadping.request"
 local settings = require "leadping.settings"
@@ -64,6 +65,55 @@ function Client:clear_override(id, given)
   local limits, bad_option = options.for_call(given, engine.settings)
   if not limits then raise("clear_override", bad_option) end
   return engine:call(id, limits):results()
+end
+
+--- Raises for what is no list of ids.
+local function next_of(ids)
+  if type(ids) == "function" then return ids end
+  if type(ids) ~= "table" then
+    error("clear_overrides: " .. type_error("ids", "table or function", ids), 3)
+  end
+  local at = 0
+  return function()
+    at = at + 1
+    return ids[at]
+  end
+end
+
+--- Checks each id as it comes: a list may be longer than memory.
+local function checked(next_id)
+  local count = 0
+  return function()
+    local id = next_id()
+    count = count + 1
+    if id ~= nil and type(id) ~= "string" then
+      error(("clear_overrides: bad argument 'ids' (string expected, got %s as id %d)")
+        :format(type(id), count), 0)
+    end
+    return id
+  end
+end
+
+--- Clears many overrides, for a generic for: yields id, selection, err and
+-- response as they finish, exactly once for each id, duplicates included.
+-- Sends at most `rate` requests a second (the API allows 300 in 60 s), and
+-- nothing at all for as long as a 429 asks for. An error with `ends_run` says
+-- that no further id is sent: the key was refused, the API asks for too long a
+-- pause, or `max_failures` ids in a row met a server or connection error.
+---@param ids string[]|fun(): string? asked for the next only when it can be sent
+---@param given table? concurrency, rate, max_failures; for each id timeout,
+-- attempt_timeout, max_retries
+---@return fun(): string?, leadping.Selection?, leadping.Error?, leadping.Response?
+---@return nil
+---@return nil
+---@return leadping.Run run closes the run where the loop is left early
+function Client:clear_overrides(ids, given)
+  local engine, wrong = get_engine(self, "clear_overrides")
+  if not engine then raise("clear_overrides", wrong) end
+  local next_id = next_of(ids)
+  local limits, bad_option = options.for_run(given, engine.settings)
+  if not limits then raise("clear_overrides", bad_option) end
+  return iterator.new(engine:stream(checked(next_id), limits))
 end
 
 --- The request of clear_override, for another HTTP stack. Its headers hold the

@@ -7,9 +7,20 @@ local Call = require "leadping.call"
 local core = require "leadping.core"
 local blocking = require "leadping.loop.blocking"
 local events = require "leadping.events"
+local pace = require "leadping.pace"
 local retry = require "leadping.retry"
+local Run = require "leadping.run"
 
 local IDLE = 3600 -- seconds, where no call waits for a moment of its own
+
+-- One call goes out at once; what a run decides is in leadping.run.
+local ONCE = {
+  ended = false,
+  wait = function() return 0 end,
+  spend = function() end,
+  postpone = function() end,
+  settled = function() end,
+}
 
 -- Stream: calls on their way -------------------------------------------------
 
@@ -19,6 +30,7 @@ Stream.__index = Stream
 local function start(self, call)
   local request = call:next_request()
   if request then
+    self.run:spend()
     self.engine:send(request, call)
   else
     self:settle(call)
@@ -26,15 +38,20 @@ local function start(self, call)
 end
 
 function Stream:settle(call)
+  self.run:settled(call)
   self.busy = self.busy - 1
   self.settled[#self.settled + 1] = call
 end
 
 --- Takes the result of one of this stream's calls.
 function Stream:take(call, result)
-  call:take(result)
+  call:take(result, self.run)
   if call.settled then self:settle(call)
   else self.delayed[#self.delayed + 1] = call end
+end
+
+local function may_send(self)
+  return not self.run.ended and self.run:wait() <= 0
 end
 
 --- Sends again what is due.
@@ -42,46 +59,65 @@ local function start_due(self)
   local now = self.engine.clock()
   for i = #self.delayed, 1, -1 do
     local call = self.delayed[i]
-    if call.due <= now then
+    if call.due <= now and may_send(self) then
       table.remove(self.delayed, i)
       start(self, call)
     end
   end
 end
 
+--- Ids are asked for one at a time, when they can be sent.
 local function start_new(self)
-  while self.busy < self.slots do
+  while not self.exhausted and self.busy < self.slots and may_send(self) do
     local id = self.next_id()
-    if id == nil then return end
-    self.busy = self.busy + 1
-    start(self, Call.new(self.engine, id, self.limits, self))
+    if id == nil then
+      self.exhausted = true
+    else
+      self.busy = self.busy + 1
+      start(self, Call.new(self.engine, id, self.limits, self))
+    end
   end
 end
 
---- Seconds until something is to be sent again.
+--- Seconds until something is to be sent.
 local function seconds_until_due(self)
-  local due = math.huge
+  if self.run.ended then return IDLE end
+  local now, due = self.engine.clock(), math.huge
   for _, call in ipairs(self.delayed) do due = math.min(due, call.due) end
-  return math.min(math.max(due - self.engine.clock(), 0), IDLE)
+  if not self.exhausted and self.busy < self.slots then due = now end
+  if due == math.huge then return IDLE end
+  return math.min(math.max(due - now, self.run:wait()), IDLE)
 end
 
---- Without a session there is nothing to wait with.
-local function fail_delayed(self, kind, message)
+--- Settles what waits to be sent again.
+local function settle_delayed(self, settle)
   local delayed = self.delayed
   self.delayed = {}
   for _, call in ipairs(delayed) do
-    call:fail { kind = kind, message = message, outcome = "not_sent" }
+    settle(call)
     self:settle(call)
   end
 end
 
+--- Without a session there is nothing to wait with.
+local function fail_delayed(self, kind, message)
+  settle_delayed(self, function(call)
+    call:fail { kind = kind, message = message, outcome = "not_sent" }
+  end)
+end
+
+local function is_over(self)
+  return self.busy == 0 and (self.exhausted or self.run.ended)
+end
+
 --- The next call that is settled; nil where none is left.
-function Stream:next()
-  while true do
+local function next_settled(self)
+  while not self.cancelled do
+    if self.run.ended then settle_delayed(self, Call.give_up) end
     start_due(self)
     start_new(self)
     local call = table.remove(self.settled, 1)
-    if call or self.busy == 0 then return call end
+    if call or is_over(self) then return call end
     local kind, message = self.engine:wait(seconds_until_due(self))
     if kind then fail_delayed(self, kind, message) end
   end
@@ -89,7 +125,18 @@ end
 
 --- Puts away what is in flight; the results will not come.
 function Stream:cancel()
+  self.cancelled = true
   self.engine:cancel(self)
+end
+
+--- The next call that is settled; nil where none is left. An error raised on
+-- the way, Ctrl-C's above all, puts everything away before it goes on, and so
+-- does what a hook has raised, which the call's results raise again.
+function Stream:result()
+  local ok, call = pcall(next_settled, self)
+  if not ok or (call and call.hook_error) then self:cancel() end
+  if not ok then error(call, 0) end
+  return call
 end
 
 -- Engine ---------------------------------------------------------------------
@@ -106,6 +153,7 @@ function Engine.new(settings, with)
   return setmetatable({
     settings = settings,
     budget = retry.budget(),
+    pace = pace.new(),
     listener = events.listener(settings),
     clock = with.clock or core.clock,
     time = with.time or os.time,
@@ -202,11 +250,14 @@ end
 ---@param next_id fun(): string?
 ---@param limits table see Call.new
 ---@param slots integer calls on their way at a time
-function Engine:stream(next_id, limits, slots)
+---@param run table what decides when to send: ONCE or a leadping.run
+local function new_stream(self, next_id, limits, slots, run)
   return setmetatable({
-    engine = self, next_id = next_id, limits = limits, slots = slots,
+    engine = self, next_id = next_id, limits = limits, slots = slots, run = run,
     busy = 0, -- calls in flight or delayed
     submitted = false, -- the session's id of a call on its way into engine.calls
+    exhausted = false, -- next_id has returned nil
+    cancelled = false,
     settled = {}, delayed = {},
   }, Stream)
 end
@@ -219,15 +270,17 @@ local function once(id)
   end
 end
 
---- One call from its start to its end. An error raised on the way, Ctrl-C's
--- above all, puts the transfer away before it goes on.
+--- One call from its start to its end.
 ---@return table call settled
 function Engine:call(id, limits)
-  local stream = self:stream(once(id), limits, 1)
-  local ok, call = pcall(stream.next, stream)
-  if ok then return call end
-  stream:cancel()
-  error(call, 0)
+  return new_stream(self, once(id), limits, 1, ONCE):result()
+end
+
+--- Many calls, at the pace of all that share the engine.
+---@param limits table those of a call and concurrency, rate, max_failures
+---@return table stream
+function Engine:stream(next_id, limits)
+  return new_stream(self, next_id, limits, limits.concurrency, Run.new(self, limits))
 end
 
 --- Closes the session, a given transport too. What is in flight is cancelled.

@@ -45,6 +45,13 @@ local function is_integer_between(low, high)
   end
 end
 
+local function is_rate(value)
+  if value == false then return nil end
+  if type(value) ~= "number" or not (value > 0 and value < math.huge) then
+    return "requests a second over 0, or false for no limit, expected"
+  end
+end
+
 local function is_clean_text(value)
   if type(value) ~= "string" then return "string expected" end
   if value:find("[%z\1-\31\127]") then return "a string without control bytes expected" end
@@ -125,7 +132,8 @@ end
 -- The table ------------------------------------------------------------------
 
 --- Rows in the order of the README's table. `call`: may be given for one call
--- too. `secret`: the value is never shown, not even in an error.
+-- and for clear_overrides too. `run`: for clear_overrides alone. `secret`: the
+-- value is never shown, not even in an error.
 options.list = {
   { name = "api_key", check = one_of_types("string", "function"), secret = true,
     default_words = "LEADPING_API_KEY",
@@ -166,6 +174,12 @@ options.list = {
     words = "called with a table for each event" },
   { name = "transport", check = is_transport,
     words = "a session to use in place of libcurl's" },
+  { name = "concurrency", check = is_integer_between(1, 100), default = 8, run = true,
+    words = "requests in flight at a time" },
+  { name = "rate", check = is_rate, default = 4.5, run = true,
+    words = "requests a second, retries included; false for no limit" },
+  { name = "max_failures", check = is_integer_between(1, 1000000), default = 10, run = true,
+    words = "server or connection errors in a row, by id, that end the run" },
 }
 
 options.by_name = {}
@@ -176,22 +190,28 @@ local function describe(value)
   return tostring(value)
 end
 
-local function names(is_call)
+-- Where options are given: which rows belong there.
+local function is_client_option(option) return not option.run end
+local function is_call_option(option) return option.call end
+local function is_run_option(option) return option.call or option.run end
+
+local function names(belongs)
   local list = {}
   for _, option in ipairs(options.list) do
-    if option.call or not is_call then list[#list + 1] = option.name end
+    if belongs(option) then list[#list + 1] = option.name end
   end
   return table.concat(list, ", ")
 end
 
-local function check_option(name, value, is_call)
+local function check_option(name, value, belongs)
   local option = options.by_name[name]
   if not option then
     return ("unknown option '%s'; there are %s"):format(
-      text.sample(tostring(name), 40), names(is_call))
+      text.sample(tostring(name), 40), names(belongs))
   end
-  if is_call and not option.call then
-    return ("option '%s' is the client's: give it to leadping.new"):format(name)
+  if not belongs(option) then
+    return ("option '%s' is %s"):format(name, option.run and "for clear_overrides alone"
+      or "the client's: give it to leadping.new")
   end
   local wrong = option.check(value)
   if not wrong then return nil end
@@ -201,29 +221,34 @@ local function check_option(name, value, is_call)
   return ("option '%s': %s, got %s"):format(name, wrong, describe(value))
 end
 
-local function check_all(given, is_call)
+--- The options that belong there, as given, in `otherwise`, or by default.
+---@return table? values
+---@return string? message what is wrong
+local function take(given, belongs, otherwise)
   if type(given) ~= "table" then
-    return ("options: table expected, got %s"):format(type(given))
+    return nil, ("options: table expected, got %s"):format(type(given))
   end
   for name, value in pairs(given) do
-    local wrong = check_option(name, value, is_call)
-    if wrong then return wrong end
+    local wrong = check_option(name, value, belongs)
+    if wrong then return nil, wrong end
   end
+  local values = {}
+  for _, option in ipairs(options.list) do
+    if belongs(option) then
+      local value = given[option.name]
+      if value == nil then value = otherwise[option.name] end
+      if value == nil then value = option.default end
+      values[option.name] = value
+    end
+  end
+  return values
 end
 
 --- Checks a client's options.
 ---@return table? values with the defaults filled in
 ---@return string? message what is wrong
 function options.for_client(given)
-  local wrong = check_all(given, false)
-  if wrong then return nil, wrong end
-  local values = {}
-  for _, option in ipairs(options.list) do
-    local value = given[option.name]
-    if value == nil then value = option.default end
-    values[option.name] = value
-  end
-  return values
+  return take(given, is_client_option, {})
 end
 
 --- Checks one call's options against its client's settings.
@@ -231,15 +256,12 @@ end
 ---@return string? message what is wrong
 function options.for_call(given, settings)
   if given == nil then return settings end
-  local wrong = check_all(given, true)
-  if wrong then return nil, wrong end
-  local values = {}
-  for _, option in ipairs(options.list) do
-    if option.call then
-      values[option.name] = given[option.name] or settings[option.name]
-    end
-  end
-  return values
+  return take(given, is_call_option, settings)
+end
+
+--- Checks the options of clear_overrides; see options.for_call.
+function options.for_run(given, settings)
+  return take(given == nil and {} or given, is_run_option, settings)
 end
 
 return options

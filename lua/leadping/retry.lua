@@ -127,6 +127,12 @@ function retry.delay(attempt, random)
   return random() * math.min(DELAY_FIRST * 2 ^ (attempt - 1), DELAY_MAX)
 end
 
+--- What a Retry-After asks for, and a little more, so that those who were told
+-- the same do not come back together.
+function retry.lengthened(after, random)
+  return after * (1 + JITTER_OVER_RETRY_AFTER * random())
+end
+
 --- Seconds to wait, or nil where it is better to give up now: the server asks
 -- for more than `longest`, or the time left would run out in vain.
 ---@param after number? what Retry-After asks for
@@ -138,7 +144,7 @@ function retry.wait(after, attempt, left, longest, random)
     return delay < left and delay or nil
   end
   if after > longest or after >= left then return nil end
-  local longer = after * (1 + JITTER_OVER_RETRY_AFTER * random())
+  local longer = retry.lengthened(after, random)
   return longer < left and longer or after
 end
 

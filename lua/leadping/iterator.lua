@@ -1,0 +1,55 @@
+-- leadping.iterator: what clear_overrides returns: a generic for's iterator.
+-- Its closing value puts away what is in flight where the loop is left early:
+-- Lua 5.4 closes it at once, other versions when it is collected.
+-- MIT, see LICENSE.
+
+local iterator = {}
+
+---@class leadping.Run
+local Handle = { __name = "leadping.run" }
+Handle.__index = Handle
+
+local streams = setmetatable({}, { __mode = "k" }) -- handle -> stream
+
+--- Sends no further id and gives up retries that wait. What is in flight goes
+-- on, and the loop yields it; then the loop ends.
+function Handle:stop()
+  streams[self].run:stop()
+end
+
+--- Puts away what is in flight; the loop ends. What was sent may have been
+-- carried out.
+function Handle:cancel()
+  streams[self]:cancel()
+end
+
+Handle.__close = Handle.cancel
+Handle.__gc = Handle.cancel -- on 5.1 and LuaJIT, tables have none
+
+--- On 5.1 and LuaJIT only a userdata can be told of its collection.
+local function watch_collection(handle, stream)
+  if not newproxy then return end
+  local proxy = newproxy(true)
+  getmetatable(proxy).__gc = function() stream:cancel() end
+  handle.proxy = proxy
+end
+
+--- An iterator over a stream's results. Nothing that the engine keeps refers to
+-- the handle, so that it is collected when the loop is gone.
+---@return fun(): string?, leadping.Selection?, leadping.Error?, leadping.Response?
+---@return nil
+---@return nil
+---@return leadping.Run handle
+function iterator.new(stream)
+  local handle = setmetatable({}, Handle)
+  streams[handle] = stream
+  watch_collection(handle, stream)
+  local function next_result()
+    local call = streams[handle]:result()
+    if not call then return nil end
+    return call.id, call:results()
+  end
+  return next_result, nil, nil, handle
+end
+
+return iterator

@@ -1,0 +1,361 @@
+-- clear_overrides_spec.lua: many calls through the client, on the emulator.
+-- What is decided about pace and end on a clock that stands still is in
+-- run_spec.lua.
+-- MIT, see LICENSE.
+
+local support = require "spec.support"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+local FAST = { rate = false }
+
+local function fast(given)
+  local options = { rate = false }
+  for name, value in pairs(given or {}) do options[name] = value end
+  return options
+end
+
+local function ids(count, beginning)
+  local list = {}
+  for i = 1, count do list[i] = support.id(beginning) end
+  return list
+end
+
+local function each(list)
+  local at = 0
+  return function()
+    at = at + 1
+    return list[at]
+  end
+end
+
+--- How often each id was yielded with a selection, or with an error.
+local function collect(client, list, given)
+  local done, failed, count = {}, {}, 0
+  for id, selection, err in client:clear_overrides(list, given or FAST) do
+    count = count + 1
+    if selection then done[id] = (done[id] or 0) + 1
+    else failed[id] = err end
+  end
+  return done, failed, count
+end
+
+local function assert_usable(client)
+  local selection, err = client:clear_override(support.id())
+  assert.is_truthy(selection, tostring(err))
+end
+
+describe("clear_overrides", function()
+  local client
+
+  before_each(function() client = support.client() end)
+  after_each(function() client:close() end)
+
+  for _, row in ipairs {
+    { words = "an array", of = function(list) return list end },
+    { words = "an iterator", of = each },
+  } do
+    it("yields each id of " .. row.words .. " exactly once", function()
+      local list = ids(500)
+      local done, _, count = collect(client, row.of(list))
+      assert.equal(500, count)
+      for _, id in ipairs(list) do assert.equal(1, done[id], id) end
+    end)
+  end
+
+  it("yields an id as often as it is given", function()
+    local id, other = support.id(), support.id()
+    local done, _, count = collect(client, { id, other, id, id })
+    assert.equal(4, count)
+    assert.same({ [id] = 3, [other] = 1 }, done)
+  end)
+
+  it("yields nothing for no ids", function()
+    local _, _, count = collect(client, {})
+    assert.equal(0, count)
+  end)
+
+  it("yields selection, error and response as clear_override returns them", function()
+    local good, missing = support.id(), support.id("fault:status-404")
+    local seen = {}
+    for id, selection, err, response in client:clear_overrides({ good, missing, "." }, FAST) do
+      seen[id] = { selection, err, response }
+    end
+    assert.is_true(seen[good][1].canSend)
+    assert.is_nil(seen[good][2])
+    assert.equal(200, seen[good][3].status)
+    assert.equal("not_found", seen[missing][2].kind)
+    assert.equal(404, seen[missing][3].status)
+    assert.equal("invalid_id", seen["."][2].kind)
+    assert.is_nil(seen["."][2].ends_run)
+  end)
+
+  it("asks for an id only when it can be sent", function()
+    local list, asked, most, yielded = ids(60), 0, 0, 0
+    local next_id = each(list)
+    local function counting()
+      asked = asked + 1
+      return next_id()
+    end
+    for _ in client:clear_overrides(counting, fast { concurrency = 4 }) do
+      yielded = yielded + 1
+      most = math.max(most, asked - yielded)
+    end
+    assert.equal(60, yielded)
+    assert.is_true(most <= 2 * 4, most) -- in flight, and done but not yet yielded
+  end)
+
+  it("sends at the rate that is asked for", function()
+    local seconds = support.timed(function() collect(client, ids(15), { rate = 20 }) end)
+    assert.is_true(seconds > 0.45 and seconds < 1.5, seconds)
+  end)
+
+  it("has as many in flight as concurrency says", function()
+    local list = ids(12, "fault:slow-0.2")
+    local seconds = support.timed(function() collect(client, list, fast { concurrency = 4 }) end)
+    assert.is_true(seconds > 0.55 and seconds < 1.1, seconds)
+    assert.is_true(support.timed(function()
+      collect(client, ids(12, "fault:slow-0.2"), fast { concurrency = 12 })
+    end) < 0.5)
+  end)
+
+  it("shares one connection over HTTP/2", function()
+    local tls = support.client { base_url = support.tls, ca_file = support.ca }
+    local _, mark = support.requests()
+    local _, _, count = collect(tls, ids(64), fast { concurrency = 32 })
+    tls:close()
+    assert.equal(64, count)
+    local connections = {}
+    for _, request in ipairs((support.requests(mark))) do
+      assert.equal("HTTP/2.0", request.protocol)
+      connections[request.connection] = true
+    end
+    assert.is_not_nil(next(connections))
+    assert.is_nil(next(connections, next(connections)))
+  end)
+
+  it("opens no more connections than it has slots", function()
+    local _, mark = support.requests()
+    collect(client, ids(200), fast { concurrency = 6 })
+    local connections, count = {}, 0
+    for _, request in ipairs((support.requests(mark))) do
+      if not connections[request.connection] then count = count + 1 end
+      connections[request.connection] = true
+    end
+    assert.is_true(count >= 2 and count <= 6, count)
+  end)
+
+  it("goes on around a 429 until every id is done", function()
+    local limited = support.client { api_key = "sk_emulator_limit_10_1_bulk" }
+    local done, failed, count = collect(limited, ids(25))
+    limited:close()
+    assert.equal(25, count)
+    assert.is_nil(next(failed))
+    for _, times in pairs(done) do assert.equal(1, times) end
+  end)
+
+  it("ends where the key is refused, and says so once", function()
+    local refused = support.client { api_key = "sk_forbidden" }
+    local _, failed, count = collect(refused, ids(100))
+    assert.is_true(count >= 1 and count <= 8, count)
+    local ended = 0
+    for _, err in pairs(failed) do
+      assert.equal("forbidden", err.kind)
+      if err.ends_run then ended = ended + 1 end
+    end
+    assert.equal(1, ended)
+    refused:close()
+  end)
+
+  it("ends where the server cannot be reached", function()
+    local lost = support.client { base_url = os.getenv "EMULATOR_CLOSED" }
+    local _, failed, count = collect(lost, ids(100), fast { max_failures = 3 })
+    assert.is_true(count >= 3 and count <= 11, count)
+    for _, err in pairs(failed) do assert.equal("not_sent", err.outcome) end
+    lost:close()
+  end)
+
+  it("lets single calls be made from its loop", function()
+    local count = 0
+    for _, selection in client:clear_overrides(ids(20), FAST) do
+      assert.is_truthy(selection)
+      assert_usable(client)
+      count = count + 1
+    end
+    assert.equal(20, count)
+  end)
+
+  it("lets runs be nested", function()
+    local count = 0
+    for _ in client:clear_overrides(ids(5), FAST) do
+      for _, selection in client:clear_overrides(ids(5), FAST) do
+        assert.is_truthy(selection)
+        count = count + 1
+      end
+    end
+    assert.equal(25, count)
+  end)
+end)
+
+describe("clear_overrides, left early,", function()
+  local client
+
+  before_each(function() client = support.client() end)
+  after_each(function() client:close() end)
+
+  --- Some that answer at once, and then many that take their time.
+  local function slow_ids()
+    local list = ids(3)
+    for _, id in ipairs(ids(50, "fault:slow-5")) do list[#list + 1] = id end
+    return list
+  end
+
+  local function leave(loop)
+    local seconds = support.timed(loop)
+    -- Lua 5.4 closes the loop; the others when its iterator is collected.
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(seconds < 1, seconds)
+    assert.is_true(support.timed(assert_usable, client) < 1)
+  end
+
+  it("by break, drops what is in flight", function()
+    leave(function()
+      for _ in client:clear_overrides(slow_ids(), FAST) do break end
+    end)
+  end)
+
+  it("by an error in its body, drops what is in flight", function()
+    leave(function()
+      local ok, message = pcall(function()
+        for _ in client:clear_overrides(slow_ids(), FAST) do error("mine", 0) end
+      end)
+      assert.is_false(ok)
+      assert.equal("mine", message)
+    end)
+  end)
+
+  it("by an error of the ids, drops what is in flight", function()
+    leave(function()
+      local next_id, asked = each(slow_ids()), 0
+      local function failing()
+        asked = asked + 1
+        if asked == 6 then error("no more ids", 0) end
+        return next_id()
+      end
+      local ok, message = pcall(function()
+        for _ in client:clear_overrides(failing, FAST) do end -- luacheck: ignore
+      end)
+      assert.is_false(ok)
+      assert.equal("no more ids", message)
+    end)
+  end)
+
+  it("by an error of the hook, drops what is in flight and raises it once", function()
+    local seen = 0
+    local hooked = support.client { on_event = function(event)
+      if event.name == "done" then
+        seen = seen + 1
+        error("mine", 0)
+      end
+    end }
+    local iterate = hooked:clear_overrides(slow_ids(), FAST)
+    local ok, message = pcall(iterate)
+    assert.is_false(ok)
+    assert.equal("mine", message)
+    assert.is_nil(iterate())
+    hooked:close()
+  end)
+
+  it("by stop, yields what is in flight and sends no more", function()
+    local asked, next_id = 0, each(ids(100, "fault:slow-0.1"))
+    local iterate, _, _, run = client:clear_overrides(function()
+      asked = asked + 1
+      return next_id()
+    end, fast { concurrency = 5 })
+    assert.is_truthy(iterate())
+    run:stop()
+    local asked_before, count = asked, 1
+    while iterate() do count = count + 1 end
+    assert.equal(asked_before, asked)
+    assert.equal(asked, count)
+    assert_usable(client)
+  end)
+
+  it("by stop, gives up what waits for its retry", function()
+    local iterate, _, _, run = client:clear_overrides(
+      { support.id("fault:retry-after-503-30"), support.id() }, { rate = false, max_retries = 3 })
+    assert.is_truthy(select(2, iterate()))
+    run:stop()
+    local seconds, _, _, err = support.timed(iterate)
+    assert.equal("server_error", err.kind)
+    assert.equal("unknown", err.outcome)
+    assert.is_nil(iterate())
+    assert.is_true(seconds < 0.5, seconds)
+  end)
+
+  it("by cancel, yields nothing more", function()
+    local iterate, _, _, run = client:clear_overrides(slow_ids(), FAST)
+    assert.is_truthy(iterate())
+    run:cancel()
+    assert.is_nil(iterate())
+    assert_usable(client)
+  end)
+
+  it("by closing the client, says what became of the ids in flight", function()
+    local kinds = {}
+    for _, _, err in client:clear_overrides(slow_ids(), FAST) do
+      client:close()
+      if err then kinds[err.kind] = (kinds[err.kind] or 0) + 1 end
+    end
+    assert.is_true(kinds.cancelled >= 1 and kinds.cancelled <= 8)
+    client = support.client()
+  end)
+end)
+
+describe("clear_overrides raises", function()
+  local client
+
+  setup(function() client = support.client() end)
+  teardown(function() client:close() end)
+
+  for _, row in ipairs {
+    { "for no ids", { n = 1 }, "bad argument 'ids' %(table or function expected, got nil%)" },
+    { "for a single id", { "conv_1", n = 1 },
+      "bad argument 'ids' %(table or function expected, got string%)" },
+    { "for an unknown option", { {}, { rat = 1 }, n = 2 },
+      "unknown option 'rat'; there are timeout, attempt_timeout, max_retries, concurrency, "
+        .. "rate, max_failures" },
+    { "for an option of the client", { {}, { api_key = "x" }, n = 2 },
+      "option 'api_key' is the client's: give it to leadping.new" },
+    { "for a rate of 0", { {}, { rate = 0 }, n = 2 },
+      "option 'rate': requests a second over 0, or false for no limit, expected, got 0" },
+    { "for a rate of true", { {}, { rate = true }, n = 2 }, "option 'rate': .* got true" },
+    { "for no slots", { {}, { concurrency = 0 }, n = 2 },
+      "option 'concurrency': a whole number from 1 to 100 expected, got 0" },
+    { "for options that are no table", { {}, 5, n = 2 },
+      "options: table expected, got number" },
+  } do
+    it(row[1], function()
+      local ok, message = pcall(client.clear_overrides, client,
+        unpack(row[2], 1, row[2].n))
+      assert.is_false(ok)
+      assert.matches("^[^\n]*clear_overrides: " .. row[3], message)
+    end)
+  end
+
+  it("where the loop comes to an id that is no string, naming its place", function()
+    local ok, message = pcall(function()
+      for _ in client:clear_overrides({ support.id(), support.id(), 7 }, FAST) do end -- luacheck: ignore
+    end)
+    assert.is_false(ok)
+    assert.matches("bad argument 'ids' %(string expected, got number as id 3%)", message)
+  end)
+
+  it("where an option for runs is given to a client or a call", function()
+    assert.error_matches(function() support.client { rate = 1 } end,
+      "option 'rate' is for clear_overrides alone")
+    assert.error_matches(function() client:clear_override("x", { rate = 1 }) end,
+      "option 'rate' is for clear_overrides alone")
+  end)
+end)

@@ -5,7 +5,7 @@
 
 local support = require "spec.support"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 local FAST = { rate = false }
 

@@ -1,18 +1,19 @@
-/* session.c: many transfers on one libcurl multi handle, as a Lua userdata.
+/* session.c: a session, as a Lua userdata: many transfers on one multi handle.
  * The seam between mechanism and policy: requests go in by submit, results
  * come out by next, step drives what lies between. Holds no Lua reference:
  * transfers are known by integers, and what they mean is the caller's.
  * MIT, see LICENSE. */
 #define _POSIX_C_SOURCE 200809L
 
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compat.h"
 #include "core.h"
-#include "sigpipe.h"
-#include "transfer.h"
+#include "multi.h"
 
 #define METATABLE "leadping.session"
 
@@ -21,23 +22,13 @@
  * hook that lua.c sets at Ctrl-C can run. */
 #define SLICE 200
 
-/* What a burst may open before the first answer says that one connection takes
- * many requests. clear_overrides has no more requests in flight. */
-#define CONNECTIONS_MAX 100L
-
 struct session {
-  CURLM *multi; /* NULL: not yet open, or closed */
-  struct transfer_options options;
-  struct transfer *owned;
-  struct transfer *spare;
-  struct transfer *first_finished, **last_finished;
-  int active, finished; /* how many */
-  int results;          /* under construction; see session_next */
-  int close_wanted;     /* as soon as there are none of those */
-  lua_Integer last_id;  /* ids are never used twice */
-  lua_Hook main_hook;   /* the main thread's when something was submitted */
-  struct sockets sockets;
-  unsigned forks; /* what the process's count was at the start */
+  struct multi multi;
+  int results;         /* under construction; see session_next */
+  int close_wanted;    /* as soon as there are none of those */
+  lua_Integer last_id; /* ids are never used twice */
+  lua_Hook main_hook;  /* the main thread's when something was submitted */
+  unsigned forks;      /* what the process's count was at the start */
 };
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -64,7 +55,7 @@ static int start_curl(void)
 static struct session *check_session(lua_State *L)
 {
   struct session *s = luaL_checkudata(L, 1, METATABLE);
-  if (!s->multi || s->close_wanted) luaL_error(L, "the session is closed");
+  if (!s->multi.curl || s->close_wanted) luaL_error(L, "the session is closed");
   if (s->forks != forks)
     luaL_error(L, "the session was made before a fork: a child process has to "
                   "make a client of its own");
@@ -79,119 +70,7 @@ static int push_failure(lua_State *L, const char *message)
   return 2;
 }
 
-/* ---- lists ---- */
-
-static void add_spare(struct session *s, struct transfer *t)
-{
-  t->state = SPARE;
-  t->next = s->spare;
-  s->spare = t;
-}
-
-static void add_finished(struct session *s, struct transfer *t)
-{
-  t->state = FINISHED;
-  t->next = NULL;
-  *s->last_finished = t;
-  s->last_finished = &t->next;
-  s->finished++;
-}
-
-static void add_first_finished(struct session *s, struct transfer *t)
-{
-  t->state = FINISHED;
-  t->next = s->first_finished;
-  if (!t->next) s->last_finished = &t->next;
-  s->first_finished = t;
-  s->finished++;
-}
-
-static void remove_finished(struct session *s, struct transfer *t)
-{
-  struct transfer **link = &s->first_finished;
-  while (*link != t) link = &(*link)->next;
-  *link = t->next;
-  if (!*link) s->last_finished = link;
-  s->finished--;
-}
-
-/* Makes sure that there is a spare transfer and returns it, still spare; NULL
- * where there is no memory. */
-static struct transfer *get_spare(struct session *s)
-{
-  struct transfer *t = s->spare;
-  if (t) return t;
-  t = transfer_new(&s->options, &s->sockets);
-  if (!t) return NULL;
-  t->next_owned = s->owned;
-  s->owned = t;
-  add_spare(s, t);
-  return t;
-}
-
-/* The active or finished transfer of that id, or NULL. */
-static struct transfer *find_transfer(struct session *s, lua_Integer id)
-{
-  struct transfer *t = s->owned;
-  while (t && (t->id != id || t->state == SPARE || t->state == HELD))
-    t = t->next_owned;
-  return t;
-}
-
-/* ---- driving ---- */
-
-static void remove_transfer(struct session *s, struct transfer *t)
-{
-  curl_multi_remove_handle(s->multi, t->easy);
-  s->active--;
-}
-
-static void stop_transfer(struct session *s, struct transfer *t)
-{
-  remove_transfer(s, t);
-  transfer_stop(t);
-}
-
-/* Everything of a message is read before remove_handle, which frees it. */
-static void collect_finished(struct session *s)
-{
-  CURLMsg *message;
-  int left;
-  while ((message = curl_multi_info_read(s->multi, &left)) != NULL) {
-    CURL *easy = message->easy_handle;
-    CURLcode code = message->data.result;
-    char *data = NULL;
-    struct transfer *t;
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &data);
-    t = (struct transfer *)(void *)data;
-    remove_transfer(s, t);
-    transfer_end(t, code);
-    add_finished(s, t);
-  }
-}
-
-static CURLMcode perform(struct session *s)
-{
-  int running;
-  CURLMcode code = curl_multi_perform(s->multi, &running);
-  collect_finished(s);
-  return code;
-}
-
-static CURLMcode drive(struct session *s, lua_Number seconds)
-{
-  struct sigpipe_guard guard;
-  CURLMcode code;
-  sigpipe_hold(&guard);
-  code = perform(s);
-  if (!code && !s->finished && seconds > 0) {
-    int ms = seconds * 1000 < SLICE ? (int)(seconds * 1000) + 1 : SLICE;
-    code = curl_multi_poll(s->multi, NULL, 0, ms, NULL);
-    if (!code) code = perform(s);
-  }
-  sigpipe_release(&guard);
-  return code;
-}
+/* ---- Ctrl-C ---- */
 
 /* The hook of the main thread, the thread itself in *thread. */
 static lua_Hook main_hook(lua_State *L, lua_State **thread)
@@ -213,39 +92,6 @@ static void move_hook(const struct session *s, lua_State *L)
   lua_sethook(thread, NULL, 0, 0);
 }
 
-/* ---- closing ---- */
-
-static void free_transfers(struct session *s)
-{
-  struct transfer *t;
-  while ((t = s->owned) != NULL) {
-    s->owned = t->next_owned;
-    if (t->state == ACTIVE) stop_transfer(s, t);
-    transfer_free(t);
-  }
-}
-
-static void close_connections(struct session *s)
-{
-  struct sigpipe_guard guard;
-  sigpipe_hold(&guard);
-  free_transfers(s);
-  if (s->multi) curl_multi_cleanup(s->multi);
-  sigpipe_release(&guard);
-}
-
-/* A forked child closes its copies of the sockets and leaves libcurl's memory
- * alone: libcurl would take leave of the server on the parent's connections. */
-static void close_session(struct session *s)
-{
-  if (s->forks == forks) close_connections(s);
-  sockets_close(&s->sockets);
-  free(s->options.ca_file);
-  free(s->options.ca_path);
-  free(s->options.proxy);
-  memset(s, 0, sizeof *s);
-}
-
 /* ---- methods ---- */
 
 /* session:submit(request) -> id | nil, message. request: transfer.h.
@@ -260,18 +106,35 @@ static int session_submit(lua_State *L)
   check_session(L);
   transfer_check_request(&request, L, 2);
   s = check_session(L);
-  t = get_spare(s);
-  sockets_end_readable(&s->sockets);
-  if (!t || !transfer_prepare(t, &request, L) ||
-      curl_multi_add_handle(s->multi, t->easy) != CURLM_OK)
-    return push_failure(L, "libcurl could not start the transfer");
+  t = multi_take_spare(&s->multi);
+  if (t && !transfer_prepare(t, &request, L)) {
+    multi_give_spare(&s->multi, t);
+    t = NULL;
+  }
+  if (!t) return push_failure(L, "libcurl could not start the transfer");
   s->main_hook = main_hook(L, &thread);
-  s->spare = t->next;
-  t->state = ACTIVE;
-  s->active++;
   t->id = ++s->last_id;
-  lua_pushinteger(L, t->id);
+  multi_submit(&s->multi, t);
+  lua_pushinteger(L, s->last_id);
   return 1;
+}
+
+/* The thread that drives rings, where the pipe is open. */
+static void wait_for_bell(struct multi *m, int milliseconds)
+{
+  struct pollfd bell = {0, POLLIN, 0};
+  bell.fd = m->bell.reader;
+  poll(&bell, 1, milliseconds); /* ignores what is negative, not open */
+}
+
+static CURLMcode drive(struct multi *m, lua_Number seconds)
+{
+  int ms = 0;
+  if (seconds > 0)
+    ms = seconds * 1000 < SLICE ? (int)(seconds * 1000) + 1 : SLICE;
+  if (!m->threaded) return multi_drive(m, ms);
+  if (ms > 0) wait_for_bell(m, ms);
+  return CURLM_OK;
 }
 
 /* session:step(seconds) -> how many results wait | nil, message.
@@ -280,10 +143,12 @@ static int session_submit(lua_State *L)
 static int session_step(lua_State *L)
 {
   struct session *s = check_session(L);
-  CURLMcode code = drive(s, luaL_checknumber(L, 2));
+  int count;
+  CURLMcode code = drive(&s->multi, luaL_checknumber(L, 2));
   move_hook(s, L);
+  if (!code) code = multi_count_finished(&s->multi, &count);
   if (code) return push_failure(L, curl_multi_strerror(code));
-  lua_pushinteger(L, s->finished);
+  lua_pushinteger(L, count);
   return 1;
 }
 
@@ -291,6 +156,14 @@ static int push_result(lua_State *L)
 {
   transfer_push_result(lua_touserdata(L, 1), L);
   return 1;
+}
+
+/* A forked child leaves libcurl's memory alone: libcurl would take leave of
+ * the server on the parent's connections. */
+static void close_session(struct session *s)
+{
+  if (s->forks == forks) multi_close(&s->multi);
+  else multi_abandon(&s->multi);
 }
 
 /* session:next() -> id, result of one finished transfer | nil.
@@ -303,18 +176,16 @@ static int session_next(lua_State *L)
   struct transfer *t;
   int failed;
   lua_pushcfunction(L, push_result);
-  t = s->first_finished;
+  t = multi_take_finished(&s->multi);
   if (!t) return 0;
-  remove_finished(s, t);
-  t->state = HELD;
   s->results++;
   lua_pushlightuserdata(L, t);
   failed = lua_pcall(L, 1, 1, 0);
   s->results--;
-  if (failed) add_first_finished(s, t);
-  else add_spare(s, t);
   lua_pushinteger(L, t->id);
   lua_insert(L, -2);
+  if (failed) multi_put_back_finished(&s->multi, t);
+  else multi_give_spare(&s->multi, t);
   if (s->close_wanted && s->results == 0) close_session(s);
   return failed ? lua_error(L) : 2;
 }
@@ -325,15 +196,7 @@ static int session_next(lua_State *L)
 static int session_cancel(lua_State *L)
 {
   struct session *s = check_session(L);
-  struct transfer *t = find_transfer(s, luaL_checkinteger(L, 2));
-  struct sigpipe_guard guard;
-  lua_pushboolean(L, t != NULL);
-  if (!t) return 1;
-  sigpipe_hold(&guard);
-  if (t->state == ACTIVE) stop_transfer(s, t);
-  else remove_finished(s, t);
-  sigpipe_release(&guard);
-  add_spare(s, t);
+  lua_pushboolean(L, multi_cancel(&s->multi, luaL_checkinteger(L, 2)));
   return 1;
 }
 
@@ -344,6 +207,45 @@ static int session_close(lua_State *L)
   s->close_wanted = 1;
   if (s->results == 0) close_session(s);
   return 0;
+}
+
+/* ---- methods for loops: a thread drives from then on ---- */
+
+static const char no_thread[] = "no thread could be started";
+
+/* session:start() -> true | nil, message. step(0) tells what has finished. */
+static int session_start(lua_State *L)
+{
+  struct session *s = check_session(L);
+  if (!multi_start_thread(&s->multi)) return push_failure(L, no_thread);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* session:fd() -> descriptor | nil, message. It is readable exactly while
+ * results wait, or the thread has ended (step then says why). Not to be read,
+ * written or closed by the loop. */
+static int session_fd(lua_State *L)
+{
+  struct session *s = check_session(L);
+  if (!multi_open_pipe(&s->multi)) return push_failure(L, strerror(errno));
+  if (!multi_start_thread(&s->multi)) return push_failure(L, no_thread);
+  lua_pushinteger(L, s->multi.bell.reader);
+  return 1;
+}
+
+/* session:listen(directory) -> path of a unix socket | nil, message. The first
+ * connection that this process makes to it, which removes the path, gets one
+ * byte each time that results begin to wait. Once more gives a new one. */
+static int session_listen(lua_State *L)
+{
+  struct session *s = check_session(L);
+  const char *directory = luaL_checkstring(L, 2);
+  if (!multi_listen(&s->multi, directory))
+    return push_failure(L, strerror(errno));
+  if (!multi_start_thread(&s->multi)) return push_failure(L, no_thread);
+  lua_pushstring(L, s->multi.bell.path);
+  return 1;
 }
 
 /* ---- making one ---- */
@@ -373,25 +275,19 @@ int core_session(lua_State *L)
   luaL_getmetatable(L, METATABLE);
   lua_setmetatable(L, -2);
   if (!start_curl()) return luaL_error(L, "not enough memory");
-  s->options.ca_file = copy_option(L, "ca_file");
-  s->options.ca_path = copy_option(L, "ca_path");
-  s->options.proxy = copy_option(L, "proxy");
-  s->last_finished = &s->first_finished;
-  s->multi = curl_multi_init();
-  if (!s->multi || curl_multi_setopt(s->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-                                     CONNECTIONS_MAX) != CURLM_OK)
-    return luaL_error(L, "not enough memory");
+  s->multi.options.ca_file = copy_option(L, "ca_file");
+  s->multi.options.ca_path = copy_option(L, "ca_path");
+  s->multi.options.proxy = copy_option(L, "proxy");
+  if (!multi_open(&s->multi)) return luaL_error(L, "not enough memory");
   return 1;
 }
 
 static const luaL_Reg methods[] = {
-    {"cancel", session_cancel},
-    {"close", session_close},
-    {"next", session_next},
-    {"step", session_step},
-    {"submit", session_submit},
-    {"__gc", session_close},
-    {NULL, NULL},
+    {"cancel", session_cancel}, {"close", session_close},
+    {"fd", session_fd},         {"listen", session_listen},
+    {"next", session_next},     {"start", session_start},
+    {"step", session_step},     {"submit", session_submit},
+    {"__gc", session_close},    {NULL, NULL},
 };
 
 void session_register(lua_State *L)

@@ -19,14 +19,15 @@ struct transfer_options {
 
 enum limit { NO_LIMIT, HEAD_LIMIT, BODY_LIMIT };
 
-enum transfer_state { SPARE, ACTIVE, FINISHED, HELD };
+enum transfer_state { SPARE, SUBMITTED, ACTIVE, CANCELLED, FINISHED, HELD };
 
 struct transfer {
   enum transfer_state state;
-  struct transfer *next;       /* among the spare or the finished ones */
+  struct transfer *next;       /* in the list that its state names */
   struct transfer *next_owned; /* among all of the session's */
   lua_Integer id;
   CURL *easy;
+  int added;                  /* to the multi handle */
   struct curl_slist *headers; /* of the request */
   struct buffer head, body;   /* of the answer */
   size_t head_received;       /* bytes, of interim answers too */

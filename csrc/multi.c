@@ -1,0 +1,413 @@
+/* multi.c: many transfers on one libcurl multi handle, driven by the caller or
+ * by a thread of its own. In both the same functions drive; only who calls them
+ * differs.
+ * MIT, see LICENSE. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "multi.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sigpipe.h"
+
+/* What a burst may open before the first answer says that one connection takes
+ * many requests. clear_overrides has no more requests in flight. */
+#define CONNECTIONS_MAX 100L
+
+/* What the thread waits at most; a wake-up ends the wait. */
+#define THREAD_WAIT 60000
+
+/* ---- lists ---- */
+
+static void clear_queue(struct queue *queue)
+{
+  queue->first = NULL;
+  queue->last = &queue->first;
+  queue->count = 0;
+}
+
+static void push(struct queue *queue, struct transfer *t,
+                 enum transfer_state state)
+{
+  t->state = state;
+  t->next = NULL;
+  *queue->last = t;
+  queue->last = &t->next;
+  queue->count++;
+}
+
+static void push_first(struct queue *queue, struct transfer *t,
+                       enum transfer_state state)
+{
+  t->state = state;
+  t->next = queue->first;
+  if (!t->next) queue->last = &t->next;
+  queue->first = t;
+  queue->count++;
+}
+
+static void take(struct queue *queue, struct transfer *t)
+{
+  struct transfer **link = &queue->first;
+  while (*link != t) link = &(*link)->next;
+  *link = t->next;
+  if (!*link) queue->last = link;
+  queue->count--;
+}
+
+static struct transfer *pop(struct queue *queue, enum transfer_state state)
+{
+  struct transfer *t = queue->first;
+  if (!t) return NULL;
+  take(queue, t);
+  t->state = state;
+  return t;
+}
+
+static struct transfer *locked_pop(struct multi *m, struct queue *queue,
+                                   enum transfer_state state)
+{
+  struct transfer *t;
+  pthread_mutex_lock(&m->lock);
+  t = pop(queue, state);
+  pthread_mutex_unlock(&m->lock);
+  return t;
+}
+
+/* ---- driving: for who drives alone ---- */
+
+static void finish(struct multi *m, struct transfer *t)
+{
+  pthread_mutex_lock(&m->lock);
+  if (t->state != CANCELLED) { /* stop_cancelled has those */
+    push(&m->finished, t, FINISHED);
+    if (m->finished.count == 1) doorbell_ring(&m->bell);
+  }
+  pthread_mutex_unlock(&m->lock);
+}
+
+static void start_submitted(struct multi *m)
+{
+  struct transfer *t = locked_pop(m, &m->submitted, ACTIVE);
+  if (t) sockets_end_readable(&m->sockets);
+  for (; t; t = locked_pop(m, &m->submitted, ACTIVE)) {
+    t->added = curl_multi_add_handle(m->curl, t->easy) == CURLM_OK;
+    if (!t->added) {
+      transfer_end(t, CURLE_OUT_OF_MEMORY);
+      finish(m, t);
+    }
+  }
+}
+
+static void remove_transfer(struct multi *m, struct transfer *t)
+{
+  if (t->added) curl_multi_remove_handle(m->curl, t->easy);
+  t->added = 0;
+}
+
+static void stop_cancelled(struct multi *m)
+{
+  struct transfer *t;
+  while ((t = locked_pop(m, &m->cancelled, HELD)) != NULL) {
+    remove_transfer(m, t);
+    transfer_stop(t);
+    multi_give_spare(m, t);
+  }
+}
+
+/* Everything of a message is read before remove_handle, which frees it. */
+static void collect_finished(struct multi *m)
+{
+  CURLMsg *message;
+  int left;
+  while ((message = curl_multi_info_read(m->curl, &left)) != NULL) {
+    CURL *easy = message->easy_handle;
+    CURLcode code = message->data.result;
+    char *data = NULL;
+    struct transfer *t;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &data);
+    t = (struct transfer *)(void *)data;
+    remove_transfer(m, t);
+    transfer_end(t, code);
+    finish(m, t);
+  }
+}
+
+static CURLMcode perform(struct multi *m)
+{
+  int running;
+  CURLMcode code;
+  stop_cancelled(m);
+  start_submitted(m);
+  code = curl_multi_perform(m->curl, &running);
+  collect_finished(m);
+  return code;
+}
+
+CURLMcode multi_drive(struct multi *m, int milliseconds)
+{
+  struct sigpipe_guard guard;
+  CURLMcode code;
+  sigpipe_hold(&guard);
+  code = perform(m);
+  if (!code && m->finished.count == 0 && milliseconds > 0) {
+    code = curl_multi_poll(m->curl, NULL, 0, milliseconds, NULL);
+    if (!code) code = perform(m);
+  }
+  sigpipe_release(&guard);
+  return code;
+}
+
+/* ---- the thread ---- */
+
+static int is_closing(struct multi *m)
+{
+  int closing;
+  pthread_mutex_lock(&m->lock);
+  closing = m->closing;
+  pthread_mutex_unlock(&m->lock);
+  return closing;
+}
+
+/* What came before the loop had connected is rung for now. */
+static void accept_bell(struct multi *m)
+{
+  pthread_mutex_lock(&m->lock);
+  if (doorbell_accept(&m->bell) && m->finished.count > 0)
+    doorbell_ring(&m->bell);
+  pthread_mutex_unlock(&m->lock);
+}
+
+static CURLMcode wait_for_events(struct multi *m)
+{
+  struct curl_waitfd listener = {0, CURL_WAIT_POLLIN, 0};
+  pthread_mutex_lock(&m->lock);
+  listener.fd = m->bell.listener;
+  pthread_mutex_unlock(&m->lock);
+  return curl_multi_poll(m->curl, &listener, listener.fd >= 0, THREAD_WAIT,
+                         NULL);
+}
+
+static void *run_thread(void *data)
+{
+  struct multi *m = data;
+  CURLMcode code = CURLM_OK;
+  while (!code && !is_closing(m)) {
+    code = perform(m);
+    if (!code) code = wait_for_events(m);
+    accept_bell(m);
+  }
+  pthread_mutex_lock(&m->lock);
+  m->code = code;
+  if (code) doorbell_ring(&m->bell);
+  pthread_mutex_unlock(&m->lock);
+  return NULL;
+}
+
+/* Signals are for the program's own threads. */
+int multi_start_thread(struct multi *m)
+{
+  sigset_t all, before;
+  if (m->threaded) return 1;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  m->threaded = pthread_create(&m->thread, NULL, run_thread, m) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return m->threaded;
+}
+
+/* ---- for its owner ---- */
+
+static struct transfer *new_transfer(struct multi *m)
+{
+  struct transfer *t = transfer_new(&m->options, &m->sockets);
+  if (!t) return NULL;
+  t->state = HELD;
+  t->next_owned = m->owned;
+  m->owned = t;
+  return t;
+}
+
+struct transfer *multi_take_spare(struct multi *m)
+{
+  struct transfer *t = locked_pop(m, &m->spare, HELD);
+  return t ? t : new_transfer(m);
+}
+
+void multi_give_spare(struct multi *m, struct transfer *t)
+{
+  pthread_mutex_lock(&m->lock);
+  push_first(&m->spare, t, SPARE);
+  pthread_mutex_unlock(&m->lock);
+}
+
+static void wake_thread(struct multi *m)
+{
+  if (m->threaded) curl_multi_wakeup(m->curl);
+}
+
+void multi_submit(struct multi *m, struct transfer *t)
+{
+  pthread_mutex_lock(&m->lock);
+  push(&m->submitted, t, SUBMITTED);
+  pthread_mutex_unlock(&m->lock);
+  wake_thread(m);
+}
+
+static int is_under_way(const struct transfer *t)
+{
+  return t->state == SUBMITTED || t->state == ACTIVE || t->state == FINISHED;
+}
+
+static struct transfer *find_transfer(struct multi *m, lua_Integer id)
+{
+  struct transfer *t = m->owned;
+  while (t && (t->id != id || !is_under_way(t))) t = t->next_owned;
+  return t;
+}
+
+static void cancel(struct multi *m, struct transfer *t)
+{
+  if (t->state == SUBMITTED) take(&m->submitted, t);
+  if (t->state == FINISHED) take(&m->finished, t);
+  push(&m->cancelled, t, CANCELLED);
+  if (m->finished.count == 0) doorbell_answer(&m->bell);
+}
+
+int multi_cancel(struct multi *m, lua_Integer id)
+{
+  struct transfer *t;
+  pthread_mutex_lock(&m->lock);
+  t = find_transfer(m, id);
+  if (t) cancel(m, t);
+  pthread_mutex_unlock(&m->lock);
+  wake_thread(m);
+  if (t && !m->threaded) {
+    struct sigpipe_guard guard;
+    sigpipe_hold(&guard);
+    stop_cancelled(m);
+    sigpipe_release(&guard);
+  }
+  return t != NULL;
+}
+
+CURLMcode multi_count_finished(struct multi *m, int *count)
+{
+  CURLMcode code;
+  pthread_mutex_lock(&m->lock);
+  *count = m->finished.count;
+  code = m->code;
+  pthread_mutex_unlock(&m->lock);
+  return code;
+}
+
+struct transfer *multi_take_finished(struct multi *m)
+{
+  struct transfer *t;
+  pthread_mutex_lock(&m->lock);
+  t = pop(&m->finished, HELD);
+  if (t && m->finished.count == 0) doorbell_answer(&m->bell);
+  pthread_mutex_unlock(&m->lock);
+  return t;
+}
+
+void multi_put_back_finished(struct multi *m, struct transfer *t)
+{
+  pthread_mutex_lock(&m->lock);
+  push_first(&m->finished, t, FINISHED);
+  if (m->finished.count == 1) doorbell_ring(&m->bell);
+  pthread_mutex_unlock(&m->lock);
+}
+
+int multi_open_pipe(struct multi *m)
+{
+  int opened;
+  pthread_mutex_lock(&m->lock);
+  opened = m->bell.reader >= 0;
+  if (!opened) {
+    opened = doorbell_open_pipe(&m->bell);
+    if (opened && m->finished.count > 0) doorbell_ring(&m->bell);
+  }
+  pthread_mutex_unlock(&m->lock);
+  return opened;
+}
+
+int multi_listen(struct multi *m, const char *directory)
+{
+  int listening;
+  pthread_mutex_lock(&m->lock);
+  listening = doorbell_listen(&m->bell, directory);
+  pthread_mutex_unlock(&m->lock);
+  wake_thread(m);
+  return listening;
+}
+
+/* ---- opening and closing ---- */
+
+int multi_open(struct multi *m)
+{
+  clear_queue(&m->spare);
+  clear_queue(&m->submitted);
+  clear_queue(&m->cancelled);
+  clear_queue(&m->finished);
+  doorbell_init(&m->bell);
+  m->has_lock = pthread_mutex_init(&m->lock, NULL) == 0;
+  if (!m->has_lock) return 0;
+  m->curl = curl_multi_init();
+  return m->curl && curl_multi_setopt(m->curl, CURLMOPT_MAX_HOST_CONNECTIONS,
+                                      CONNECTIONS_MAX) == CURLM_OK;
+}
+
+static void end_thread(struct multi *m)
+{
+  if (!m->threaded) return;
+  pthread_mutex_lock(&m->lock);
+  m->closing = 1;
+  pthread_mutex_unlock(&m->lock);
+  curl_multi_wakeup(m->curl);
+  pthread_join(m->thread, NULL);
+  m->threaded = 0;
+}
+
+static void free_transfers(struct multi *m)
+{
+  struct transfer *t;
+  while ((t = m->owned) != NULL) {
+    m->owned = t->next_owned;
+    remove_transfer(m, t);
+    transfer_stop(t);
+    transfer_free(t);
+  }
+}
+
+static void close_connections(struct multi *m)
+{
+  struct sigpipe_guard guard;
+  end_thread(m);
+  sigpipe_hold(&guard);
+  free_transfers(m);
+  curl_multi_cleanup(m->curl);
+  sigpipe_release(&guard);
+}
+
+void multi_abandon(struct multi *m)
+{
+  sockets_close(&m->sockets);
+  if (m->has_lock) doorbell_abandon(&m->bell);
+  free(m->options.ca_file);
+  free(m->options.ca_path);
+  free(m->options.proxy);
+  memset(m, 0, sizeof *m);
+}
+
+void multi_close(struct multi *m)
+{
+  if (m->curl) close_connections(m);
+  if (m->has_lock) {
+    doorbell_close(&m->bell);
+    pthread_mutex_destroy(&m->lock);
+  }
+  multi_abandon(m);
+}

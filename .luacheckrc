@@ -7,3 +7,4 @@ files["spec/torture"] = { std = "lua54+busted" }
 files["spec/server"] = { std = "ngx_lua" }
 files["lua/leadping/codec.lua"] = { read_globals = { math = { fields = { "type" } } } }
 files["lua/leadping/iterator.lua"] = { read_globals = { "newproxy" } }
+files["lua/leadping/loop/nginx.lua"] = { std = "ngx_lua" }

@@ -4,6 +4,7 @@
 -- MIT, see LICENSE.
 
 local core = require "leadping.core"
+local loops = require "leadping.loops"
 local text = require "leadping.text"
 
 local options = {}
@@ -111,10 +112,6 @@ local function is_headers(value)
   end
 end
 
-local function is_loop(value)
-  if value ~= "blocking" then return '"blocking" expected' end
-end
-
 local TRANSPORT_METHODS = { "submit", "step", "next", "cancel", "close" }
 
 local function is_transport(value)
@@ -168,8 +165,9 @@ options.list = {
     words = "the User-Agent" },
   { name = "allow_http", check = one_of_types("boolean"), default = false,
     words = "lets http:// reach hosts other than loopback, key in clear" },
-  { name = "loop", check = is_loop, default = "blocking",
-    words = "how to wait" },
+  { name = "loop", check = loops.check,
+    default_words = "nginx inside nginx, else blocking",
+    words = "how to wait: blocking, luv, cqueues, nginx, or a table (a loop of your own)" },
   { name = "on_event", check = is_function,
     words = "called with a table for each event" },
   { name = "transport", check = is_transport,

@@ -5,7 +5,8 @@
 
 local blocking = {}
 
---- Lets transfers go on, at most that many seconds, until a result waits.
+--- Lets transfers go on, at most that many seconds, until a result waits. This
+-- one function in place of those of leadping.Loop: no thread drives then.
 ---@return integer? waiting how many results wait
 ---@return string? message what is wrong with the session
 function blocking.wait(session, seconds)

@@ -1,0 +1,56 @@
+-- leadping.loops: how a call waits: which loop, and what a loop is.
+-- Each loop is one file of loop/; a program may give a table of its own.
+-- Does not wait itself.
+-- MIT, see LICENSE.
+
+local loops = {}
+
+--- What a loop is. A call that has to wait takes a waiter, suspends it, and is
+-- resumed when its result is there. Results are looked for by one watcher for
+-- each client, which is running only while something is in flight.
+-- loop/luv.lua is the example to write another one by.
+---@class leadping.Loop
+---@field waiter fun(): any? , string? what stands for the caller (a coroutine,
+-- a condition, a semaphore), or nil and why it cannot wait where it is
+---@field suspend fun(waiter: any, seconds: number?) gives way to others until the
+-- waiter is resumed, or that many seconds are over; too early does no harm
+---@field resume fun(waiter: any) may run the caller at once, or let it run soon
+---@field watch fun(session: leadping.Session, ready: fun()): leadping.Watcher?, string?
+-- makes a watcher, or says why there can be none
+
+---@class leadping.Watcher
+---@field start fun(self): any, string? from now on calls ready() whenever
+-- session:fd() is readable; nil and why not
+---@field stop fun(self) does so no more, so that the loop may end
+
+local NAMES = { "blocking", "luv", "cqueues", "nginx" }
+local METHODS = { "waiter", "suspend", "resume", "watch" }
+
+local is_name = {}
+for _, name in ipairs(NAMES) do is_name[name] = true end
+
+--- What is wrong with a value for the option `loop`; nil where nothing is.
+function loops.check(value)
+  if is_name[value] then return nil end
+  if type(value) ~= "table" then
+    return ('"%s" or a table expected'):format(table.concat(NAMES, '", "'))
+  end
+  for _, method in ipairs(METHODS) do
+    if type(value[method]) ~= "function" then
+      return ("a table with the function %q expected"):format(method)
+    end
+  end
+end
+
+local function is_nginx()
+  local ngx = rawget(_G, "ngx")
+  return type(ngx) == "table" and type(ngx.get_phase) == "function"
+end
+
+--- The loop that the option names; nginx's inside nginx where it names none.
+function loops.get(value)
+  if type(value) == "table" then return value end
+  return require("leadping.loop." .. (value or is_nginx() and "nginx" or "blocking"))
+end
+
+return loops

@@ -1,0 +1,151 @@
+-- leadping.stream: calls on their way, for one caller: one call, or a run.
+-- One call is a stream of one; there is no second path. Starts calls when they
+-- may be sent, keeps those that wait to be sent again, gives out the settled.
+-- MIT, see LICENSE.
+
+local Call = require "leadping.call"
+
+-- One call goes out at once; what a run decides is in leadping.run.
+local ONCE = {
+  ended = false,
+  wait = function() return 0 end,
+  spend = function() end,
+  postpone = function() end,
+  settled = function() end,
+}
+
+local Stream = {}
+Stream.__index = Stream
+
+local function start(self, call)
+  local request = call:next_request()
+  if request then
+    self.run:spend()
+    self.engine:send(request, call)
+  else
+    self:settle(call)
+  end
+end
+
+function Stream:settle(call)
+  self.run:settled(call)
+  self.busy = self.busy - 1
+  self.settled[#self.settled + 1] = call
+end
+
+--- Takes the result of one of this stream's calls.
+function Stream:take(call, result)
+  call:take(result, self.run)
+  if call.settled then self:settle(call)
+  else self.delayed[#self.delayed + 1] = call end
+end
+
+local function may_send(self)
+  return not self.run.ended and self.run:wait() <= 0
+end
+
+--- Sends again what is due.
+local function start_due(self)
+  local now = self.engine.clock()
+  for i = #self.delayed, 1, -1 do
+    local call = self.delayed[i]
+    if call.due <= now and may_send(self) then
+      table.remove(self.delayed, i)
+      start(self, call)
+    end
+  end
+end
+
+--- Ids are asked for one at a time, when they can be sent.
+local function start_new(self)
+  while not self.exhausted and self.busy < self.slots and may_send(self) do
+    local id = self.next_id()
+    if id == nil then
+      self.exhausted = true
+    else
+      self.busy = self.busy + 1
+      start(self, Call.new(self.engine, id, self.limits, self))
+    end
+  end
+end
+
+--- Seconds until something is to be sent; nil where nothing is.
+local function seconds_until_due(self)
+  if self.run.ended then return nil end
+  local now, due = self.engine.clock(), math.huge
+  for _, call in ipairs(self.delayed) do due = math.min(due, call.due) end
+  if not self.exhausted and self.busy < self.slots then due = now end
+  return due < math.huge and math.max(due - now, self.run:wait()) or nil
+end
+
+--- Settles what waits to be sent again.
+local function settle_delayed(self, settle)
+  local delayed = self.delayed
+  self.delayed = {}
+  for _, call in ipairs(delayed) do
+    settle(call)
+    self:settle(call)
+  end
+end
+
+--- Without a session there is nothing to wait with.
+local function fail_delayed(self, kind, message)
+  settle_delayed(self, function(call)
+    call:fail { kind = kind, message = message, outcome = "not_sent" }
+  end)
+end
+
+local function is_over(self)
+  return self.busy == 0 and (self.exhausted or self.run.ended)
+end
+
+--- The next call that is settled; nil where none is left.
+local function next_settled(self)
+  while not self.cancelled do
+    if self.run.ended then settle_delayed(self, Call.give_up) end
+    start_due(self)
+    start_new(self)
+    local call = table.remove(self.settled, 1)
+    if call or is_over(self) then return call end
+    local kind, message = self.engine:wait(self, seconds_until_due(self))
+    if kind then fail_delayed(self, kind, message) end
+  end
+end
+
+--- Puts away what is in flight; the results will not come.
+function Stream:cancel()
+  self.cancelled = true
+  self.engine:cancel(self)
+end
+
+--- The next call that is settled; nil where none is left. An error raised on
+-- the way, Ctrl-C's above all, puts everything away before it goes on, and so
+-- does what a hook has raised, which the call's results raise again.
+function Stream:result()
+  self.waiter = self.engine:new_waiter()
+  local ok, call = pcall(next_settled, self)
+  if not ok or (call and call.hook_error) then self:cancel() end
+  if not ok then error(call, 0) end
+  return call
+end
+
+--- A new stream, of calls for the ids that next_id returns until it returns nil.
+---@param engine table leadping.engine
+---@param next_id fun(): string?
+---@param limits table see Call.new
+---@param slots integer calls on their way at a time
+---@param run table? what decides when to send, a leadping.run; nil for one call
+function Stream.new(engine, next_id, limits, slots, run)
+  return setmetatable({
+    engine = engine, next_id = next_id, limits = limits, slots = slots,
+    run = run or ONCE,
+    busy = 0, -- calls in flight or delayed
+    submitted = false, -- the session's id of a call on its way into engine.calls
+    exhausted = false, -- next_id has returned nil
+    cancelled = false,
+    waiter = nil, waiting = false, -- see leadping.loops
+    settled = {}, delayed = {},
+  }, Stream)
+end
+
+return Stream

@@ -17,9 +17,13 @@
 /* The thread whose hook lua.c sets at Ctrl-C; nil where it can't be known. */
 #define push_main_thread(L)                                                    \
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD)
+/* The FILE of an io file's userdata; NULL where it is closed. */
+#define open_file(userdata)                                                    \
+  (((luaL_Stream *)(userdata))->closef ? ((luaL_Stream *)(userdata))->f : NULL)
 #else
 #define set_functions(L, list) luaL_register(L, NULL, list)
 #define push_main_thread(L) lua_pushnil(L)
+#define open_file(userdata) (*(FILE **)(userdata))
 #endif
 
 #endif

@@ -33,6 +33,14 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
+/* What a program on a command line needs of POSIX, and Lua does not have. */
+static const luaL_Reg system_functions[] = {
+    {"catch", system_catch},     {"columns", system_columns},
+    {"echo", system_echo},       {"ignore_sigpipe", system_ignore_sigpipe},
+    {"isatty", system_isatty},   {"open", system_open},
+    {"release", system_release}, {NULL, NULL},
+};
+
 int luaopen_leadping_core(lua_State *L);
 
 #if defined(__GNUC__)
@@ -40,9 +48,14 @@ __attribute__((visibility("default")))
 #endif
 int luaopen_leadping_core(lua_State *L)
 {
+  log_register(L);
   session_register(L);
+  signals_register(L);
   lua_newtable(L);
   set_functions(L, functions);
+  lua_newtable(L);
+  set_functions(L, system_functions);
+  lua_setfield(L, -2, "system");
   lua_pushliteral(L, LEADPING_VERSION);
   lua_setfield(L, -2, "version");
   lua_pushstring(L, curl_version_info(CURLVERSION_NOW)->version);

@@ -17,8 +17,17 @@ int core_is_utf8(lua_State *L);
 int core_schema(lua_State *L);
 int core_segment(lua_State *L);
 int core_session(lua_State *L);
+int system_catch(lua_State *L);
+int system_columns(lua_State *L);
+int system_echo(lua_State *L);
+int system_ignore_sigpipe(lua_State *L);
+int system_isatty(lua_State *L);
+int system_open(lua_State *L);
+int system_release(lua_State *L);
 
-/* Makes the session's metatable; called once when the module is loaded. */
+/* Make the metatables; called once when the module is loaded. */
+void log_register(lua_State *L);
 void session_register(lua_State *L);
+void signals_register(lua_State *L);
 
 #endif

@@ -1,0 +1,254 @@
+/* log.c: a file that is written at its end alone, flushed and locked.
+ * For the journal of a run. Knows no lines and no JSON, never reopens its file:
+ * POSIX gives up a lock when any descriptor of the file is closed.
+ * MIT, see LICENSE. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "core.h"
+
+#define METATABLE "leadping.log"
+
+struct log {
+  int fd;        /* -1: not yet open, or closed */
+  int is_listed; /* the directory that names the file is on disk */
+  char path[];
+};
+
+/* Repeats a call that a signal has interrupted. */
+#define UNINTERRUPTED(result, call)                                            \
+  do (result) = (call);                                                        \
+  while ((result) < 0 && errno == EINTR)
+
+static struct log *check_log(lua_State *L)
+{
+  struct log *log = luaL_checkudata(L, 1, METATABLE);
+  if (log->fd < 0) luaL_error(L, "the file is closed");
+  return log;
+}
+
+/* The one way in which these functions report what they cannot do. */
+static int push_failure(lua_State *L, const char *path, const char *reason)
+{
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: %s", path, reason);
+  return 2;
+}
+
+/* True where nothing failed; else the reason is errno's. */
+static int push_done(lua_State *L, const struct log *log, int failed)
+{
+  if (failed) return push_failure(L, log->path, strerror(errno));
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* ---- reading and writing ---- */
+
+/* Reads up to that many bytes from the file's beginning; -1 where that fails.
+ */
+static ssize_t read_bytes(int fd, char *bytes, size_t size)
+{
+  size_t done = 0;
+  ssize_t count = 1;
+  while (done < size && count > 0) {
+    UNINTERRUPTED(count, pread(fd, bytes + done, size - done, (off_t)done));
+    if (count > 0) done += (size_t)count;
+  }
+  return count < 0 ? -1 : (ssize_t)done;
+}
+
+/* log:read() -> all of its text | nil, message */
+static int log_read(lua_State *L)
+{
+  struct log *log = check_log(L);
+  struct stat status;
+  char *bytes;
+  ssize_t length;
+  if (fstat(log->fd, &status) != 0) return push_done(L, log, -1);
+  bytes = lua_newuserdata(L, (size_t)status.st_size + 1);
+  length = read_bytes(log->fd, bytes, (size_t)status.st_size);
+  if (length < 0) return push_done(L, log, -1);
+  lua_pushlstring(L, bytes, (size_t)length);
+  return 1;
+}
+
+/* log:append(text) -> true | nil, message: a part of it may be in the file */
+static int log_append(lua_State *L)
+{
+  struct log *log = check_log(L);
+  size_t left;
+  const char *text = luaL_checklstring(L, 2, &left);
+  ssize_t count = 0;
+  while (left > 0 && count >= 0) {
+    UNINTERRUPTED(count, write(log->fd, text, left));
+    if (count > 0) {
+      text += count;
+      left -= (size_t)count;
+    }
+  }
+  return push_done(L, log, count < 0);
+}
+
+/* log:truncate(length) -> true | nil, message */
+static int log_truncate(lua_State *L)
+{
+  struct log *log = check_log(L);
+  off_t length = (off_t)luaL_checknumber(L, 2);
+  int failed;
+  UNINTERRUPTED(failed, ftruncate(log->fd, length));
+  return push_done(L, log, failed);
+}
+
+/* ---- flushing ---- */
+
+static int sync_descriptor(int fd)
+{
+  int failed;
+  UNINTERRUPTED(failed, fsync(fd));
+  return failed;
+}
+
+/* Opens the directory that the file is in. The path is cut for that moment. */
+static int open_directory(struct log *log)
+{
+  char *slash = strrchr(log->path, '/');
+  char behind;
+  int fd;
+  if (!slash) return open(".", O_RDONLY | O_CLOEXEC);
+  behind = slash[1];
+  slash[1] = '\0';
+  fd = open(log->path, O_RDONLY | O_CLOEXEC);
+  slash[1] = behind;
+  return fd;
+}
+
+/* What lets nobody read a directory, or cannot flush one, has no better way. */
+static int sync_directory(struct log *log)
+{
+  int fd, failed, error;
+  UNINTERRUPTED(fd, open_directory(log));
+  if (fd < 0) return errno == EACCES ? 0 : -1;
+  failed = sync_descriptor(fd);
+  error = errno;
+  close(fd);
+  errno = error;
+  return failed && error != EINVAL ? -1 : 0;
+}
+
+/* log:sync() -> true | nil, message. What was appended is on disk then; where
+ * the file may be a new one, its name too. */
+static int log_sync(lua_State *L)
+{
+  struct log *log = check_log(L);
+  int failed = sync_descriptor(log->fd);
+  if (!failed && !log->is_listed) {
+    failed = sync_directory(log);
+    log->is_listed = !failed;
+  }
+  return push_done(L, log, failed);
+}
+
+/* ---- locking ---- */
+
+/* The process that holds a lock; 0 where it cannot be told. */
+static pid_t lock_holder(int fd)
+{
+  struct flock lock;
+  memset(&lock, 0, sizeof lock);
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
+  return lock.l_pid > 0 ? lock.l_pid : 0;
+}
+
+static int push_locked(lua_State *L, const struct log *log)
+{
+  pid_t pid = lock_holder(log->fd);
+  if (pid == 0) return push_failure(L, log->path, "in use by another process");
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: in use by process %d", log->path, (int)pid);
+  return 2;
+}
+
+/* log:lock() -> true | nil, message. Does not wait. The lock is this process's
+ * until it closes the file. */
+static int log_lock(lua_State *L)
+{
+  struct log *log = check_log(L);
+  struct flock lock;
+  int failed;
+  memset(&lock, 0, sizeof lock);
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  UNINTERRUPTED(failed, fcntl(log->fd, F_SETLK, &lock));
+  if (failed && (errno == EACCES || errno == EAGAIN))
+    return push_locked(L, log);
+  return push_done(L, log, failed);
+}
+
+/* ---- opening and closing ---- */
+
+/* log:close(); also __gc. Once is enough. */
+static int log_close(lua_State *L)
+{
+  struct log *log = luaL_checkudata(L, 1, METATABLE);
+  if (log->fd >= 0) close(log->fd);
+  log->fd = -1;
+  return 0;
+}
+
+/* A closed log of that path, on the stack. */
+static struct log *push_log(lua_State *L, const char *path, size_t length)
+{
+  struct log *log = lua_newuserdata(L, sizeof *log + length + 1);
+  log->fd = -1;
+  memcpy(log->path, path, length + 1);
+  luaL_getmetatable(L, METATABLE);
+  lua_setmetatable(L, -2);
+  return log;
+}
+
+/* NONBLOCK and NOCTTY: for what turns out to be a pipe or a terminal. */
+#define OPEN_FLAGS (O_RDWR | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+/* open(path, create) -> log | nil, message. create: makes the file where there
+ * is none, for its owner alone. */
+int system_open(lua_State *L)
+{
+  size_t length;
+  const char *path = luaL_checklstring(L, 1, &length);
+  int create = lua_toboolean(L, 2);
+  struct log *log;
+  struct stat status;
+  luaL_argcheck(L, strlen(path) == length, 1, "a path without NUL expected");
+  log = push_log(L, path, length);
+  log->is_listed = !create;
+  UNINTERRUPTED(log->fd, open(path, OPEN_FLAGS | (create ? O_CREAT : 0), 0600));
+  if (log->fd < 0 || fstat(log->fd, &status) != 0)
+    return push_failure(L, path, strerror(errno));
+  if (!S_ISREG(status.st_mode))
+    return push_failure(L, path, "not an ordinary file");
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"append", log_append}, {"close", log_close}, {"lock", log_lock},
+    {"read", log_read},     {"sync", log_sync},   {"truncate", log_truncate},
+    {"__gc", log_close},    {NULL, NULL},
+};
+
+void log_register(lua_State *L)
+{
+  luaL_newmetatable(L, METATABLE);
+  set_functions(L, methods);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,149 @@
+-- leadping.cli.flags: the flags that commands share, in groups.
+-- Those that are options of the library take check and words from
+-- leadping.options. Parses nothing: lua-argparse does.
+-- MIT, see LICENSE.
+
+local ids = require "leadping.cli.ids"
+local options = require "leadping.options"
+local settings = require "leadping.settings"
+local text = require "leadping.text"
+
+local flags = {}
+
+-- Options of the library that are flags, by where the library takes them.
+local CLIENT = {
+  "base_url", "allow_http", "timeout", "attempt_timeout", "connect_timeout",
+  "max_retries", "max_retry_after", "ca_file", "ca_path",
+}
+local RUN = { "rate", "concurrency", "max_failures" }
+
+local function flag_of(name)
+  return "--" .. name:gsub("_", "-")
+end
+
+--- What is wrong with an option, in the words of flags.
+local function in_flags(message)
+  return (message:gsub("option '([%w_]+)'", function(name)
+    return ("option '%s'"):format(flag_of(name))
+  end):gsub("allow_http = true", "--allow-http"):gsub("false for no", "none for no"))
+end
+
+--- The value that was typed for an option of the library.
+local function converter(option)
+  return function(typed)
+    local value = typed
+    if option.check(typed) then value = typed ~= "none" and (tonumber(typed) or typed) end
+    local wrong = option.check(value)
+    if not wrong then return value end
+    return nil, in_flags(("option '%s': %s, got '%s'"):format(option.name, wrong,
+      text.escape(typed)))
+  end
+end
+
+local function describe(option)
+  local default = option.default_words
+  if not default and option.default ~= nil then default = tostring(option.default) end
+  local words = in_flags(option.words)
+  return default and ("%s (%s)"):format(words, default) or words
+end
+
+--- Adds an option of the library as a flag.
+local function add_option(command, name)
+  local option = options.by_name[name]
+  if option.default == false then
+    return command:flag(flag_of(name), option.words)
+  end
+  return command:option(flag_of(name), describe(option))
+    :argname(name:match("[^_]+$"):upper()):convert(converter(option)):overwrite(false)
+end
+
+local function add_options(command, title, names)
+  local added = {}
+  for i, name in ipairs(names) do added[i] = add_option(command, name) end
+  command:group(title, (table.unpack or unpack)(added))
+end
+
+local function whole_number(typed)
+  local number = typed:find("^%d+$") and tonumber(typed)
+  if number and number > 0 then return number end
+  return nil, ("option '--max': a whole number over 0 expected, got '%s'")
+    :format(text.escape(typed))
+end
+
+--- Which ids the command is about.
+function flags.ids(command)
+  command:argument("id", "conversation ids; one that begins with - goes behind --")
+    :args("*"):argname("ID")
+  command:group("Which ids",
+    command:option("-f --file", "ids from this file too, - for stdin"):argname("FILE")
+      :overwrite(false),
+    command:option("--format", "text (one id a line), csv or jsonl; otherwise told by\n"
+      .. "the file's extension, or else text"):choices(ids.FORMATS):overwrite(false),
+    command:option("--column", "the CSV's column, or JSON member, with the ids\n"
+      .. "(id or conversationId)"):argname("NAME"):overwrite(false),
+    command:option("--max", "refuse more ids than this"):argname("N")
+      :convert(whole_number):overwrite(false))
+end
+
+--- How fast many ids are sent.
+function flags.run(command)
+  add_options(command, "How fast", RUN)
+end
+
+--- Where the API is and how long to try.
+function flags.client(command)
+  add_options(command, "Connection", CLIENT)
+end
+
+local function pick(given, names)
+  local picked = {}
+  for _, name in ipairs(names) do picked[name] = given[name] end
+  return picked
+end
+
+--- The options for leadping.new.
+function flags.client_options(given)
+  return pick(given, CLIENT)
+end
+
+--- The options for clear_overrides, with their defaults.
+function flags.run_options(given)
+  local values = pick(given, RUN)
+  for _, name in ipairs(RUN) do
+    if values[name] == nil then values[name] = options.by_name[name].default end
+  end
+  return values
+end
+
+--- The base URL that the flags and the environment say.
+---@return string? base_url
+---@return string? message what is wrong with a flag or the environment
+function flags.base_url(given)
+  local picked = flags.client_options(given)
+  picked.api_key = "none" -- not looked at: only the URL is wanted
+  local values, _, wrong = settings.new(picked)
+  if values then return values.base_url end
+  return nil, in_flags(wrong)
+end
+
+--- The words of a command line that give the same options again.
+---@return string[]
+function flags.again(given)
+  local typed = {}
+  local function add(names)
+    for _, name in ipairs(names) do
+      local value = given[name]
+      if value == true then typed[#typed + 1] = flag_of(name)
+      elseif value ~= nil then
+        typed[#typed + 1] = ("%s=%s"):format(flag_of(name),
+          value == false and "none" or tostring(value))
+      end
+    end
+  end
+  add(RUN)
+  add(CLIENT)
+  add { "key_file", "json", "quiet", "no_color" }
+  return typed
+end
+
+return flags

@@ -1,0 +1,108 @@
+-- leadping.cli.parser: command lines, by lua-argparse, and their help.
+-- Never ends the process, as argparse would: what is to be printed and what is
+-- wrong are returned. What commands take, they define themselves.
+-- MIT, see LICENSE.
+
+local argparse = require "argparse"
+local exits = require "leadping.cli.exits"
+local text = require "leadping.text"
+
+local parser = {}
+
+local WIDTH = 80
+
+local DESCRIPTION = "Clears the sender-number override of Leadping conversations: each goes back\n"
+  .. "to automatic choice of its number."
+
+local EXAMPLES = [[
+Examples:
+   leadping plan --file ids.txt      what would be sent; no key, no network
+   leadping clear conv_20481         clear one, and see its number now
+   leadping clear --file ids.txt --journal ids.journal
+   leadping clear --resume --journal ids.journal]]
+
+local KEY = "The API key comes from --key-file, LEADPING_API_KEY or a prompt, never from\n"
+  .. "a flag. LEADPING_BASE_URL, LEADPING_LOG, NO_COLOR, SSL_CERT_FILE and the usual\n"
+  .. "proxy variables are obeyed."
+
+local function exit_codes()
+  local lines = { "Exit codes:" }
+  for _, exit in ipairs(exits.list) do
+    lines[#lines + 1] = ("   %-3d  %s"):format(exit.code, exit.words)
+  end
+  return table.concat(lines, "\n")
+end
+
+--- Stops argparse in the middle, with what is to be returned.
+local function stop(answer)
+  error(answer, 0)
+end
+
+local function add_help(command)
+  command:flag("-h --help", "show this help")
+    :action(function() stop { help = command:get_help() } end)
+end
+
+local function add_command(root, module)
+  local command = root:command(module.name, module.summary):add_help(false)
+    :summary(module.summary)
+  module.define(command)
+  add_help(command)
+end
+
+local function new_root(modules)
+  local root = argparse("leadping", DESCRIPTION .. "\n\n" .. EXAMPLES)
+    :usage("Usage: leadping COMMAND [OPTIONS]")
+    :add_help(false):require_command(false):command_target("command")
+    :help_max_width(WIDTH):help_description_margin(26)
+    :epilog(KEY .. "\n\n" .. exit_codes())
+  for _, module in ipairs(modules) do add_command(root, module) end
+  add_help(root)
+  root:flag("--version", "show the version")
+    :action(function() stop { version = true } end)
+  return root
+end
+
+--- argparse's message as one line, safe to print.
+local function one_line(message)
+  return text.escape((message:gsub("\nDid you mean (.*)$", "; did you mean %1")))
+end
+
+local function wrong(command, message)
+  stop { wrong = ("%s (see %s --help)"):format(one_line(message),
+    command._parent and "leadping " .. command._name or "leadping") }
+end
+
+--- The help where nothing at all is asked for.
+local function short_help(modules)
+  local lines = { "Usage: leadping COMMAND [OPTIONS]", "", DESCRIPTION, "" }
+  for _, module in ipairs(modules) do
+    lines[#lines + 1] = ("   %-8s %s"):format(module.name, module.summary)
+  end
+  lines[#lines + 1] = "\nMore: leadping --help, leadping COMMAND --help"
+  return table.concat(lines, "\n")
+end
+
+--- "help clear" is "clear --help".
+local function without_help_command(arguments)
+  if arguments[1] ~= "help" then return arguments end
+  return { arguments[2] or "--help", "--help" }
+end
+
+--- Parses a command line.
+---@param modules table[] the commands: name, summary, define, run
+---@param arguments string[]
+---@return table answer given (with its `command`), or help, version or wrong
+function parser.parse(modules, arguments)
+  if #arguments == 0 then return { help = short_help(modules) } end
+  local root = new_root(modules)
+  root.error = wrong
+  for _, command in ipairs(root._commands) do command.error = wrong end
+  local ok, result = pcall(root.parse, root, without_help_command(arguments))
+  if ok and result.command then return { given = result } end
+  if ok then return { wrong = "no command given (see leadping --help)" } end
+  if type(result) ~= "table" then error(result, 0) end
+  return result
+end
+
+return parser

@@ -1,0 +1,66 @@
+-- leadping.cli.terminal: what is asked and said beside the results.
+-- Knows whether a person is there, asks them, and complains on stderr. Results
+-- and progress are others' (report.lua, progress.lua).
+-- MIT, see LICENSE.
+
+local system = require "leadping.core".system
+local text = require "leadping.text"
+
+local terminal = {}
+
+--- Writes a message for people to stderr. What it quotes may come from
+-- anywhere, so each of its lines is escaped.
+function terminal.say(message)
+  for line in message:gmatch("[^\n]*") do
+    if line ~= "" then io.stderr:write(text.escape(line), "\n") end
+  end
+end
+
+--- Says what went wrong.
+function terminal.complain(message)
+  terminal.say("leadping: " .. message)
+end
+
+--- Whether a person can be asked: they see stderr and type on stdin.
+function terminal.is_interactive()
+  return system.isatty(io.stdin) and system.isatty(io.stderr)
+end
+
+--- Asks a question on the terminal itself, as stdin may be used up.
+---@param read fun(file): string?
+---@return string? answer nil where none is given
+local function ask(question, read)
+  local file = io.open("/dev/tty", "r")
+  if not file then return nil end
+  io.stderr:write(question)
+  io.stderr:flush()
+  local answer = read(file)
+  file:close()
+  return answer
+end
+
+--- Asks a person something.
+---@return string? answer nil at the end of input
+function terminal.ask(question)
+  return ask(question, function(file) return file:read("*l") end)
+end
+
+--- Asks for something that is not shown as it is typed. At a signal the
+-- terminal must get its echo back before the program ends.
+---@return string? answer
+---@return "INT"|"TERM"|nil signal that came instead
+function terminal.ask_secret(question)
+  local caught
+  system.catch(function(signal) caught = signal end)
+  local answer = ask(question, function(file)
+    system.echo(file, false)
+    local line = file:read("*l")
+    system.echo(file, true)
+    return line
+  end)
+  system.catch(nil)
+  io.stderr:write("\n")
+  return not caught and answer or nil, caught
+end
+
+return terminal

@@ -22,6 +22,27 @@ for _, exit in ipairs(exits.list) do exits[exit.name] = exit.code end
 
 local BY_SIGNAL = { INT = exits.INTERRUPTED, TERM = exits.TERMINATED }
 
+--- The code for a signal that ended a command.
+---@param signal "INT"|"TERM"
+function exits.of_signal(signal)
+  return BY_SIGNAL[signal]
+end
+
+-- What a command raises to end at once; main.lua catches it.
+local Refusal = {}
+
+--- Ends a command.
+---@param status integer
+---@param message string? nil where there is nothing to say
+function exits.refuse(status, message)
+  error(setmetatable({ status = status, message = message }, Refusal), 0)
+end
+
+--- Whether a raised value comes from exits.refuse.
+function exits.is_refusal(raised)
+  return getmetatable(raised) == Refusal
+end
+
 local BY_KIND = {
   unauthorized = exits.KEY, forbidden = exits.KEY, no_api_key = exits.KEY,
   rate_limited = exits.LIMITED,

@@ -3,10 +3,14 @@
 -- leadping.options. Parses nothing: lua-argparse does.
 -- MIT, see LICENSE.
 
+local exits = require "leadping.cli.exits"
 local ids = require "leadping.cli.ids"
 local options = require "leadping.options"
 local settings = require "leadping.settings"
 local text = require "leadping.text"
+local words = require "leadping.cli.words"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 local flags = {}
 
@@ -23,6 +27,7 @@ end
 
 --- What is wrong with an option, in the words of flags.
 local function in_flags(message)
+  message = message:gsub("option 'api_key'", "the API key")
   return (message:gsub("option '([%w_]+)'", function(name)
     return ("option '%s'"):format(flag_of(name))
   end):gsub("allow_http = true", "--allow-http"):gsub("false for no", "none for no"))
@@ -43,8 +48,8 @@ end
 local function describe(option)
   local default = option.default_words
   if not default and option.default ~= nil then default = tostring(option.default) end
-  local words = in_flags(option.words)
-  return default and ("%s (%s)"):format(words, default) or words
+  local about = in_flags(option.words)
+  return default and ("%s (%s)"):format(about, default) or about
 end
 
 --- Adds an option of the library as a flag.
@@ -60,7 +65,7 @@ end
 local function add_options(command, title, names)
   local added = {}
   for i, name in ipairs(names) do added[i] = add_option(command, name) end
-  command:group(title, (table.unpack or unpack)(added))
+  command:group(title, unpack(added))
 end
 
 local function whole_number(typed)
@@ -115,15 +120,26 @@ function flags.run_options(given)
   return values
 end
 
---- The base URL that the flags and the environment say.
----@return string? base_url
----@return string? message what is wrong with a flag or the environment
-function flags.base_url(given)
+--- How long that many ids take.
+function flags.describe_time(given, count)
+  local run = flags.run_options(given)
+  if run.rate then
+    return ("about %s at %g requests a second"):format(
+      words.run_time(count, run.rate), run.rate)
+  end
+  return ("at no limit of rate, %s at a time"):format(words.count(run.concurrency, "request"))
+end
+
+--- Checks the options for leadping.new, and the environment's; ends the
+-- command where one is wrong.
+---@param key string? nil where it is not known yet
+---@return string base_url
+function flags.base_url(given, key)
   local picked = flags.client_options(given)
-  picked.api_key = "none" -- not looked at: only the URL is wanted
+  picked.api_key = key or "none"
   local values, _, wrong = settings.new(picked)
-  if values then return values.base_url end
-  return nil, in_flags(wrong)
+  if wrong then exits.refuse(exits.USAGE, in_flags(wrong)) end
+  return values.base_url
 end
 
 --- The words of a command line that give the same options again.

@@ -5,6 +5,7 @@
 
 local core = require "leadping.core"
 local csv = require "leadping.cli.csv"
+local exits = require "leadping.cli.exits"
 local json = require "leadping.json"
 local text = require "leadping.text"
 local words = require "leadping.cli.words"
@@ -245,28 +246,34 @@ local function check_options(given)
   end
 end
 
---- Reads and checks the ids of a command line.
+--- All that were given, each checked.
+---@return string? message what is wrong
+local function collect(list, given)
+  local wrong = check_options(given)
+  if wrong then return wrong end
+  for i, id in ipairs(given.id) do list:add(id, "argument", i) end
+  return given.file and add_file(list, given) or describe_problems(list)
+end
+
+local function check_count(count, given)
+  if given.max and count > given.max then
+    return ("%s, more than --max %d allows; nothing was sent")
+      :format(words.count(count, "id"), given.max)
+  end
+  if count > 0 then return nil end
+  if given.file then return ("no ids in %s"):format(given.file) end
+  return "no ids: give them as arguments, or --file FILE with one a line"
+end
+
+--- Reads and checks the ids of a command line; ends the command where one of
+-- them, or their number, is wrong.
 ---@param given table id (list), file, format, column, max
----@return leadping.cli.Ids? list
----@return string? message what is wrong with what was given, for people
+---@return leadping.cli.Ids
 function ids.read(given)
   local list = new_list()
-  local wrong = check_options(given)
-  if wrong then return nil, wrong end
-  for i, id in ipairs(given.id) do list:add(id, "argument", i) end
-  if given.file then
-    wrong = add_file(list, given)
-    if wrong then return nil, wrong end
-  end
-  wrong = describe_problems(list)
-  if wrong then return nil, wrong end
-  if given.max and #list.ids > given.max then
-    return nil, ("%s, more than --max %d allows; nothing was sent")
-      :format(words.count(#list.ids, "id"), given.max)
-  end
-  if #list.ids > 0 then return list end
-  if given.file then return nil, ("no ids in %s"):format(given.file) end
-  return nil, "no ids: give them as arguments, or --file FILE with one a line"
+  local wrong = collect(list, given) or check_count(#list.ids, given)
+  if wrong then exits.refuse(exits.USAGE, wrong) end
+  return list
 end
 
 --- "1000 ids, 3 duplicates are sent once".

@@ -1,8 +1,10 @@
 -- leadping.cli.key: where the API key comes from: a file, the environment or a
 -- person. Never from a flag: a command line can be seen by all on a machine.
--- Does not check the key: the library does.
+-- What a key may look like, the library says.
 -- MIT, see LICENSE.
 
+local exits = require "leadping.cli.exits"
+local flags = require "leadping.cli.flags"
 local terminal = require "leadping.cli.terminal"
 
 local key = {}
@@ -15,31 +17,41 @@ function key.define(command)
     :overwrite(false)
 end
 
+local function refuse(message)
+  exits.refuse(exits.USAGE, "--key-file: " .. message)
+end
+
 local function read_file(path)
   local file, message = io.open(path, "rb")
-  if not file then return nil, "--key-file: cannot read " .. message end
+  if not file then refuse("cannot read " .. message) end
   local content
   content, message = file:read("*a")
   file:close()
-  if not content then return nil, ("--key-file: cannot read %s: %s"):format(path, message) end
+  if not content then refuse(("cannot read %s: %s"):format(path, message)) end
   local found = content:match("^%s*(.-)%s*$")
-  if found == "" then return nil, ("--key-file: %s is empty"):format(path) end
+  if found == "" then refuse(path .. " is empty") end
   return found
 end
 
---- Finds the key.
----@return string? key
----@return string? message why there is none
----@return "INT"|"TERM"|nil signal that ended the prompt
+local function ask()
+  local found, signal = terminal.ask_secret("API key (not shown): ")
+  if signal then exits.refuse(exits.of_signal(signal)) end
+  return found
+end
+
+--- Finds the key; ends the command where there is none.
+---@return string key
 function key.find(given)
-  if given.key_file then return read_file(given.key_file) end
-  local found = os.getenv "LEADPING_API_KEY"
-  if found and found ~= "" then return found end
-  if not terminal.is_interactive() then return nil, NONE end
-  local signal
-  found, signal = terminal.ask_secret("API key (not shown): ")
-  if found and found ~= "" then return found end
-  return nil, NONE, signal
+  local found
+  if given.key_file then
+    found = read_file(given.key_file)
+  else
+    found = os.getenv "LEADPING_API_KEY"
+    if not found and terminal.is_interactive() then found = ask() end
+  end
+  if not found or found == "" then exits.refuse(exits.KEY, NONE) end
+  flags.base_url(given, found)
+  return found
 end
 
 return key

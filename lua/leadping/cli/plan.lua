@@ -2,14 +2,11 @@
 -- Needs no key and no network. Sends nothing.
 -- MIT, see LICENSE.
 
-local exits = require "leadping.cli.exits"
 local flags = require "leadping.cli.flags"
 local ids = require "leadping.cli.ids"
 local leadping = require "leadping"
 local output = require "leadping.cli.output"
-local terminal = require "leadping.cli.terminal"
 local text = require "leadping.text"
-local words = require "leadping.cli.words"
 
 local plan = {
   name = "plan",
@@ -39,34 +36,18 @@ local function describe_request(given, id)
   return table.concat(lines, "\n")
 end
 
-local function describe_time(given, count)
-  local run = flags.run_options(given)
-  if run.rate then
-    return ("about %s, at %g requests a second"):format(
-      words.run_time(count, run.rate), run.rate)
-  end
-  return ("as long as %s take, %d at a time"):format(words.count(count, "request"),
-    run.concurrency)
-end
-
 function plan.run(given)
-  local _, wrong = flags.base_url(given)
-  local list
-  if not wrong then list, wrong = ids.read(given) end
-  if wrong then
-    terminal.complain(wrong)
-    return exits.USAGE
-  end
+  flags.base_url(given)
+  local list = ids.read(given)
   local count = #list.ids
-  local lines = {
+  return output.print(table.concat({
     ids.describe_count(list),
     "first  " .. text.escape(list.ids[1]),
     "last   " .. text.escape(list.ids[count]),
-    "time   " .. describe_time(given, count),
+    "time   " .. flags.describe_time(given, count),
     "",
     describe_request(given, list.ids[1]),
-  }
-  return output.print(table.concat(lines, "\n"))
+  }, "\n"))
 end
 
 return plan

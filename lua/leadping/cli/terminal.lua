@@ -26,6 +26,24 @@ function terminal.is_interactive()
   return system.isatty(io.stdin) and system.isatty(io.stderr)
 end
 
+--- Whether a terminal obeys escapes.
+local function obeys_escapes(file)
+  local name = os.getenv "TERM"
+  return system.isatty(file) and name ~= nil and name ~= "" and name ~= "dumb"
+end
+
+--- Whether a line on stderr may be drawn over (clig.dev, "Interactivity").
+function terminal.can_redraw()
+  return obeys_escapes(io.stderr)
+end
+
+--- Whether stdout is to have colors (no-color.org).
+---@param is_refused boolean? by --no-color
+function terminal.has_color(is_refused)
+  local refused = os.getenv "NO_COLOR"
+  return not is_refused and (refused == nil or refused == "") and obeys_escapes(io.stdout)
+end
+
 --- Asks a question on the terminal itself, as stdin may be used up.
 ---@param read fun(file): string?
 ---@return string? answer nil where none is given

@@ -1,0 +1,48 @@
+-- leadping.cli.handover: how a run that ended early can go on.
+-- Names the command that does, and writes the journal that it needs where the
+-- run had none. Starts nothing.
+-- MIT, see LICENSE.
+
+local flags = require "leadping.cli.flags"
+local journal = require "leadping.cli.journal"
+local words = require "leadping.cli.words"
+
+local handover = {}
+
+--- Writes what memory holds to a new journal in the current directory.
+---@return string? path
+---@return string? message
+local function write_journal(memory, base_url)
+  local path = os.date("leadping-%Y%m%d-%H%M%S.journal")
+  local opened, message = journal.open(path, { base_url = base_url, ids = memory.pending })
+  if not opened then return nil, message end
+  for id, state in pairs(memory.states) do
+    local ok
+    ok, message = opened:sent(id)
+    if ok and state ~= "sent" then ok, message = opened:finished(id, state) end
+    if not ok then return nil, message end
+  end
+  opened:close()
+  return path
+end
+
+--- The command that goes on, for a shell.
+local function command(given, path)
+  local typed = { "leadping", "clear", "--resume", "--journal=" .. words.quote(path), "--yes" }
+  for _, word in ipairs(flags.again(given)) do typed[#typed + 1] = words.quote(word) end
+  return table.concat(typed, " ")
+end
+
+--- What a person is told of a run that left ids undone.
+---@param account table the run's journal, or leadping.cli.memory
+---@return string
+function handover.describe(given, account, base_url)
+  local path, message = given.journal, nil
+  if not path then path, message = write_journal(account, base_url) end
+  if not path then
+    return "and no journal could be written to go on with: " .. message
+  end
+  return "to go on: " .. command(given, path)
+end
+
+return handover

@@ -13,6 +13,7 @@ endif
 PREFIX ?= /usr/local
 INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
 INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
+INST_BINDIR ?= $(PREFIX)/bin
 
 PKG_CONFIG ?= pkg-config
 LUA_CFLAGS ?= $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(shell for name in \
@@ -41,6 +42,7 @@ BUILD = build/$(LUA_VERSION)
 CORE = $(BUILD)/leadping/core.so
 SOURCES = $(wildcard csrc/*.c)
 OBJECTS = $(SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
+PROGRAM = $(BUILD)/bin/leadping
 MODULES = $(patsubst lua/%,%,$(wildcard lua/leadping/*.lua lua/leadping/*/*.lua))
 
 # What lets any Lua use the checkout. ";;" stands for Lua's own default path.
@@ -54,7 +56,7 @@ EMULATOR = spec/server/emulator
 .PHONY: all help demo test torture lint bench emulator env install uninstall
 .PHONY: clean format tools-run tools-test tools-lint tools-bench tools-torture
 
-all: $(CORE)
+all: $(CORE) $(PROGRAM)
 
 help:
 	@echo 'make            build the module'
@@ -76,6 +78,19 @@ $(CORE): $(OBJECTS)
 $(BUILD)/obj/%.o: csrc/%.c $(wildcard csrc/*.h) Makefile
 	@mkdir -p $(@D) $(BUILD)/leadping
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# $(call write_program,FILE,SHARE,LIB): the command line program, and where it
+# looks for its modules first; nowhere in particular where that is empty.
+INTERPRETER = $(if $(findstring /,$(LUA)),$(LUA),/usr/bin/env $(LUA))
+TEMPLATE = lua/leadping/cli/launcher.in
+define write_program
+sed -e 's|@INTERPRETER@|$(INTERPRETER)|' -e 's|@SHARE@|$(2)|' \
+  -e 's|@LIB@|$(3)|' $(TEMPLATE) >'$(1)' && chmod 755 '$(1)'
+endef
+
+$(PROGRAM): $(TEMPLATE) Makefile
+	@mkdir -p $(@D)
+	@$(call write_program,$@,$(CURDIR)/lua,$(CURDIR)/$(BUILD))
 
 # Each asks .ci/install for the programs and libraries that it uses itself.
 tools-run tools-test tools-lint tools-bench tools-torture: tools-%:
@@ -107,6 +122,7 @@ env:
 	@$(MAKE) -s all >&2
 	@echo "export LUA_PATH='$(CHECKOUT_PATH)'"
 	@echo "export LUA_CPATH='$(CHECKOUT_CPATH)'"
+	@echo "export PATH='$(CURDIR)/$(BUILD)/bin':\"\$$PATH\""
 
 lint: tools-lint
 	luacheck --quiet lua spec examples .luacheckrc
@@ -120,6 +136,10 @@ lint: tools-lint
 format: tools-lint
 	clang-format -i csrc/*.[ch]
 
+# Lua looks below these by itself. LuaRocks, which gives its own directories and
+# no PREFIX, sees to it.
+IS_FOUND = $(filter /usr /usr/local,$(PREFIX))
+
 install: all
 	install -d '$(DESTDIR)$(INST_LIBDIR)/leadping'
 	install -m 755 $(CORE) '$(DESTDIR)$(INST_LIBDIR)/leadping/core.so'
@@ -128,9 +148,14 @@ install: all
 	  install -m 644 "lua/$$module" "$(DESTDIR)$(INST_LUADIR)/$$module" || exit 1; \
 	  echo "install lua/$$module"; \
 	done
+	install -d '$(DESTDIR)$(INST_BINDIR)'
+	@$(call write_program,$(DESTDIR)$(INST_BINDIR)/leadping,$(if $(IS_FOUND),,$(INST_LUADIR)),$(if \
+	  $(IS_FOUND),,$(INST_LIBDIR)))
+	@echo 'install $(INST_BINDIR)/leadping'
 
 uninstall:
 	rm -rf '$(DESTDIR)$(INST_LIBDIR)/leadping' '$(DESTDIR)$(INST_LUADIR)/leadping'
+	rm -f '$(DESTDIR)$(INST_BINDIR)/leadping'
 
 clean:
 	rm -rf build

@@ -20,6 +20,7 @@ Gives the resulting number selection as a typed Lua table.]],
 dependencies = {
   "lua >= 5.4",
   "lua-cjson >= 2.1.0",
+  "argparse >= 0.7.0",
 }
 
 test_dependencies = {
@@ -40,6 +41,7 @@ build = {
     LUA = "$(LUA)",
     INST_LUADIR = "$(LUADIR)",
     INST_LIBDIR = "$(LIBDIR)",
+    INST_BINDIR = "$(BINDIR)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
   },
 }

@@ -18,6 +18,8 @@ support.tls = environment "EMULATOR_TLS"
 support.ca = environment "EMULATOR_CA"
 support.directory = environment "EMULATOR_DIR"
 
+support.checkout = assert(io.popen("pwd")):read("*l")
+
 support.key = "sk_emulator_of_the_specs"
 
 --- A client of the emulator.
@@ -137,6 +139,25 @@ function support.run(program, variables)
   local output, status = support.shell(support.lua .. " " .. path, variables)
   os.remove(path)
   return output, status
+end
+
+local PROGRAM = ("build/%s/bin/leadping"):format(_VERSION:match("%d+%.%d+"))
+
+--- Runs the command line program off a terminal.
+---@param arguments string as a shell reads them; may end in redirections
+---@param variables table? name -> value, or false to unset
+---@return string output what it printed to stdout
+---@return integer status
+---@return string complaints what it printed to stderr
+function support.leadping(arguments, variables)
+  local given, path = { LEADPING_API_KEY = support.key }, os.tmpname()
+  for name, value in pairs(variables or {}) do given[name] = value end
+  local output, status = support.shell(("%s/%s 2>%s </dev/null %s"):format(
+    support.checkout, PROGRAM, path, arguments), given)
+  local complaints = support.read(path)
+  os.remove(path)
+  assert(not complaints:find(support.key, 1, true), "the program printed the key")
+  return output, status, complaints
 end
 
 return support

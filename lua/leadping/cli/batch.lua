@@ -25,6 +25,7 @@ function Batch.new(with)
     signal = nil, -- the first that came
     failure = nil, -- what could not be written
     is_unread = false, -- stdout's reader is gone
+    error = nil, -- of the last result
     ended_by = nil, -- the error that ended the run early
   }, Batch)
 end
@@ -77,6 +78,7 @@ local function take(self, id, selection, err, response)
   local is_written, message = self.with.journal:finished(id, state, err)
   if not is_written then fail(self, message) end
   self.sums:add(id, selection, err)
+  self.error = err
   if err and err.ends_run then self.ended_by = err end
   local progress = self.with.progress
   progress:erase()
@@ -98,6 +100,7 @@ local function interrupt(self, signal, times)
   self.with.progress:erase()
   terminal.say(("finishing %d in flight; press Ctrl-C again to drop %s")
     :format(in_flight, in_flight == 1 and "it" or "them"))
+  self.with.progress:show()
 end
 
 --- What a second signal has dropped may have been carried out.
@@ -126,7 +129,7 @@ function Batch:send()
   end
   take_dropped(self)
   with.progress:erase()
-  system.catch(nil)
+  system.release()
 end
 
 --- How it ended, for exits.status.

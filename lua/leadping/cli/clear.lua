@@ -64,6 +64,7 @@ end
 --- More than one id is sent only when someone has said so.
 local function confirm(pending, base_url, given)
   local count = #pending
+  ids.check_max(count, given)
   if count <= 1 or given.yes then return end
   if not terminal.is_interactive() then
     exits.refuse(exits.USAGE, ("%d ids, and nobody can be asked here: add --yes; nothing was sent")
@@ -90,7 +91,7 @@ end
 local function new_progress(given, count)
   if given.quiet or not terminal.can_redraw() then return Progress.NONE end
   return Progress.new(count, {
-    file = io.stderr, clock = core.clock,
+    file = io.stderr, clock = core.clock, rate = flags.run_options(given).rate,
     columns = function() return core.system.columns(io.stderr) end,
   })
 end

@@ -20,10 +20,10 @@ exits.list = {
 
 for _, exit in ipairs(exits.list) do exits[exit.name] = exit.code end
 
-local BY_SIGNAL = { INT = exits.INTERRUPTED, TERM = exits.TERMINATED }
+local BY_SIGNAL = { SIGINT = exits.INTERRUPTED, SIGTERM = exits.TERMINATED }
 
 --- The code for a signal that ended a command.
----@param signal "INT"|"TERM"
+---@param signal "SIGINT"|"SIGTERM"
 function exits.of_signal(signal)
   return BY_SIGNAL[signal]
 end
@@ -62,7 +62,7 @@ local function shared_code(kinds)
 end
 
 ---@class leadping.cli.End how a run ended
----@field signal "INT"|"TERM"|nil that stopped it
+---@field signal "SIGINT"|"SIGTERM"|nil that stopped it
 ---@field disk boolean? whether something could not be written
 ---@field ended_by leadping.Kind? the error that ended it early
 ---@field unknown integer ids of unknown state

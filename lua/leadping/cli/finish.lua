@@ -12,7 +12,7 @@ local terminal = require "leadping.cli.terminal"
 local finish = {}
 
 local function is_many(batch, duplicates)
-  return #batch.with.journal.pending > 1 or duplicates > 0
+  return #batch.with.journal.pending ~= 1 or duplicates > 0
 end
 
 --- Prints the summary where it belongs.
@@ -29,21 +29,24 @@ local function print_summary(batch, given, duplicates)
   return true
 end
 
-local SIGNALS = { INT = "interrupted", TERM = "terminated" }
+local SIGNALS = { SIGINT = "interrupted", SIGTERM = "terminated" }
+
+local function describe_error(err)
+  return err and (tostring(err):gsub("^leadping: ", ""))
+end
 
 --- Why the run ended before its last id; nil where it did not.
 local function reason(batch)
   if batch.signal then return SIGNALS[batch.signal] end
   if batch.failure then return batch.failure end
   if batch.is_unread then return "nobody reads the results" end
-  local err = batch.ended_by
-  return err and ("ended by %s"):format((tostring(err):gsub("^leadping: ", "")))
+  return describe_error(batch.ended_by)
 end
 
 --- Says how to go on with what is left.
 local function hand_over(batch, given, base_url)
-  if batch.pulled == 0 and not given.journal then
-    terminal.say("nothing was sent: the same command starts again")
+  if batch.sums.done + batch.sums.unknown == 0 and not given.journal then
+    terminal.say("nothing was cleared: to start again, give the same command")
   else
     terminal.say(handover.describe(given, batch.with.journal, base_url))
   end
@@ -52,11 +55,14 @@ end
 --- Says why all is not done, where nobody has seen it, and how to go on.
 local function complain(batch, given, base_url, is_seen)
   local why, not_sent = reason(batch), batch:not_sent()
-  local is_left = why and not_sent + batch.sums.unknown > 0
-  if is_left or batch.signal or batch.failure or not (is_seen or batch.is_unread) then
-    terminal.complain((why and why .. ": " or "") .. batch.sums:describe(not_sent))
+  local is_one = #batch.with.journal.pending == 1
+  local is_left = not_sent + batch.sums.unknown > 0
+  if batch.is_unread and not is_left then return end
+  if why or (is_one and not is_seen) then
+    terminal.complain(why or describe_error(batch.error))
   end
-  if is_left then hand_over(batch, given, base_url) end
+  if not is_seen and not is_one then terminal.complain(batch.sums:describe(not_sent)) end
+  if why and is_left then hand_over(batch, given, base_url) end
 end
 
 --- Ends a run.

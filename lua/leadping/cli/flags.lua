@@ -52,6 +52,12 @@ local function describe(option)
   return default and ("%s (%s)"):format(about, default) or about
 end
 
+local ARGUMENT_NAMES = {
+  base_url = "URL", ca_file = "FILE", ca_path = "DIRECTORY",
+  timeout = "SECONDS", attempt_timeout = "SECONDS", connect_timeout = "SECONDS",
+  max_retry_after = "SECONDS",
+}
+
 --- Adds an option of the library as a flag.
 local function add_option(command, name)
   local option = options.by_name[name]
@@ -59,7 +65,7 @@ local function add_option(command, name)
     return command:flag(flag_of(name), option.words)
   end
   return command:option(flag_of(name), describe(option))
-    :argname(name:match("[^_]+$"):upper()):convert(converter(option)):overwrite(false)
+    :argname(ARGUMENT_NAMES[name] or "N"):convert(converter(option)):overwrite(false)
 end
 
 local function add_options(command, title, names)
@@ -77,15 +83,17 @@ end
 
 --- Which ids the command is about.
 function flags.ids(command)
-  command:argument("id", "conversation ids; one that begins with - goes behind --")
-    :args("*"):argname("ID")
+  command:argument("ID", "conversation ids; behind -- they may begin with -")
+    :args("*"):target("id")
   command:group("Which ids",
-    command:option("-f --file", "ids from this file too, - for stdin"):argname("FILE")
+    command:option("--file", "ids from this file too, - for stdin"):argname("FILE")
       :overwrite(false),
-    command:option("--format", "text (one id a line), csv or jsonl; otherwise told by\n"
-      .. "the file's extension, or else text"):choices(ids.FORMATS):overwrite(false),
-    command:option("--column", "the CSV's column, or JSON member, with the ids\n"
-      .. "(id or conversationId)"):argname("NAME"):overwrite(false),
+    command:option("--format",
+      "what the file is (by its extension, or else text: one id a line)")
+      :choices(ids.FORMATS):overwrite(false),
+    command:option("--column",
+      "the CSV's column or the JSON member with the ids (id or conversationId)")
+      :argname("NAME"):overwrite(false),
     command:option("--max", "refuse more ids than this"):argname("N")
       :convert(whole_number):overwrite(false))
 end
@@ -127,7 +135,7 @@ function flags.describe_time(given, count)
     return ("about %s at %g requests a second"):format(
       words.run_time(count, run.rate), run.rate)
   end
-  return ("at no limit of rate, %s at a time"):format(words.count(run.concurrency, "request"))
+  return ("as fast as %s at a time"):format(words.count(run.concurrency, "request"))
 end
 
 --- Checks the options for leadping.new, and the environment's; ends the

@@ -255,14 +255,17 @@ local function collect(list, given)
   return given.file and add_file(list, given) or describe_problems(list)
 end
 
-local function check_count(count, given)
-  if given.max and count > given.max then
-    return ("%s, more than --max %d allows; nothing was sent")
-      :format(words.count(count, "id"), given.max)
-  end
-  if count > 0 then return nil end
+local function check_any(list, given)
+  if #list.ids > 0 then return nil end
   if given.file then return ("no ids in %s"):format(given.file) end
   return "no ids: give them as arguments, or --file FILE with one a line"
+end
+
+--- Ends the command where there are more ids than --max.
+function ids.check_max(count, given)
+  if not given.max or count <= given.max then return end
+  exits.refuse(exits.USAGE, ("%s, more than --max %d allows; nothing was sent")
+    :format(words.count(count, "id"), given.max))
 end
 
 --- Reads and checks the ids of a command line; ends the command where one of
@@ -271,8 +274,9 @@ end
 ---@return leadping.cli.Ids
 function ids.read(given)
   local list = new_list()
-  local wrong = collect(list, given) or check_count(#list.ids, given)
+  local wrong = collect(list, given) or check_any(list, given)
   if wrong then exits.refuse(exits.USAGE, wrong) end
+  ids.check_max(#list.ids, given)
   return list
 end
 

@@ -9,10 +9,10 @@ local output = require "leadping.cli.output"
 local system = require "leadping.core".system
 local terminal = require "leadping.cli.terminal"
 
-local COMMANDS = {
-  require "leadping.cli.clear",
-  require "leadping.cli.plan",
-}
+local clear = require "leadping.cli.clear"
+local plan = require "leadping.cli.plan"
+
+local COMMANDS = { clear, plan }
 
 --- lua-argparse is the program's own need, not the library's.
 local function load_parser()
@@ -43,7 +43,7 @@ end
 ---@param arguments string[]
 ---@return integer status
 local function main(arguments)
-  system.ignore_sigpipe()
+  if system.ignore_sigpipe then system.ignore_sigpipe() end
   local ok, result = xpcall(function() return dispatch(arguments) end, describe_raised)
   if ok then return result end
   if result.message then terminal.complain(result.message) end

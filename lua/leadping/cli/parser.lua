@@ -44,8 +44,8 @@ local function add_help(command)
 end
 
 local function add_command(root, module)
-  local command = root:command(module.name, module.summary):add_help(false)
-    :summary(module.summary)
+  local command = root:command(module.name):add_help(false):summary(module.summary)
+    :description(module.summary:gsub("^%l", string.upper) .. ".")
   module.define(command)
   add_help(command)
 end
@@ -54,7 +54,7 @@ local function new_root(modules)
   local root = argparse("leadping", DESCRIPTION .. "\n\n" .. EXAMPLES)
     :usage("Usage: leadping COMMAND [OPTIONS]")
     :add_help(false):require_command(false):command_target("command")
-    :help_max_width(WIDTH):help_description_margin(26)
+    :help_max_width(WIDTH):help_description_margin(32)
     :epilog(KEY .. "\n\n" .. exit_codes())
   for _, module in ipairs(modules) do add_command(root, module) end
   add_help(root)

@@ -13,7 +13,8 @@ local ERASE = "\r\27[K"
 
 --- A progress line.
 ---@param total integer how many ids there are to send
----@param with table file, clock, and columns() of the file's terminal
+---@param with table file, clock, columns() of the file's terminal, and the
+-- rate that is not exceeded, or false
 function Progress.new(total, with)
   return setmetatable({
     total = total, with = with,
@@ -38,7 +39,8 @@ function Progress:text()
   if self.finished > 0 and seconds > 0 then
     local rate = self.finished / seconds
     parts[#parts + 1] = ("%.1f/s"):format(rate)
-    parts[#parts + 1] = words.duration((self.total - self.finished) / rate) .. " left"
+    local expected = math.min(rate, self.with.rate or rate)
+    parts[#parts + 1] = words.duration((self.total - self.finished) / expected) .. " left"
   end
   for _, state in ipairs { "failed", "unknown" } do
     if self[state] > 0 then parts[#parts + 1] = ("%d %s"):format(self[state], state) end

@@ -66,7 +66,7 @@ end
 --- Asks for something that is not shown as it is typed. At a signal the
 -- terminal must get its echo back before the program ends.
 ---@return string? answer
----@return "INT"|"TERM"|nil signal that came instead
+---@return "SIGINT"|"SIGTERM"|nil signal that came instead
 function terminal.ask_secret(question)
   local caught
   system.catch(function(signal) caught = signal end)
@@ -76,7 +76,7 @@ function terminal.ask_secret(question)
     system.echo(file, true)
     return line
   end)
-  system.catch(nil)
+  system.release()
   io.stderr:write("\n")
   return not caught and answer or nil, caught
 end

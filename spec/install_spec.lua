@@ -22,12 +22,27 @@ local function installed(tree)
   return (support.shell(("cd %s && find share/lua lib/lua -type f | sort"):format(tree)))
 end
 
---- Whether the module works from the tree alone.
-local function use_from(tree)
-  return (support.shell(USE:format(support.lua), {
+--- Where a Lua that is told looks for modules.
+local function paths_of(tree)
+  return {
     LUA_PATH = ("%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua;;"):format(tree, tree),
     LUA_CPATH = tree .. "/lib/lua/5.4/?.so;;",
-  }))
+  }
+end
+
+local NO_PATHS = { LUA_PATH = false, LUA_CPATH = false }
+
+--- Whether the module works from the tree alone.
+local function use_from(tree)
+  return (support.shell(USE:format(support.lua), paths_of(tree)))
+end
+
+--- Asserts that the program runs; its messages go through the C module.
+local function assert_program(path, paths)
+  assert.equal(leadping._VERSION .. "\n", (support.shell(path .. " --version", paths)))
+  local output, status = support.shell(path .. " plan ..", paths)
+  assert.matches('^leadping: an id cannot be used; nothing was sent\n  argument 1: ".." ', output)
+  assert.equal(2, status)
 end
 
 describe("make install", function()
@@ -45,13 +60,31 @@ describe("make install", function()
       assert.equal(0, status, output)
       assert.equal("true\n", use_from(path .. "/rock"))
       assert.equal(installed(made), installed(path .. "/rock"))
+      assert_program(path .. "/rock/bin/leadping", paths_of(path .. "/rock"))
+    end)
+  end)
+
+  it("puts a program where PREFIX says, which finds its modules there", function()
+    with_directory(function(path)
+      local output, status = support.shell(("make install PREFIX=%s/made"):format(path))
+      assert.equal(0, status, output)
+      assert_program(path .. "/made/bin/leadping", NO_PATHS)
+    end)
+  end)
+
+  it("leaves it to Lua to find them in /usr/local", function()
+    with_directory(function(path)
+      support.shell(("make install DESTDIR=%s"):format(path))
+      local program = support.read(path .. "/usr/local/bin/leadping")
+      assert.matches("^#!/usr/bin/env lua5.4\n", program)
+      assert.is_not_nil(program:find("local share, lib = [[]], [[]]", 1, true))
     end)
   end)
 
   it("is undone by make uninstall", function()
     with_directory(function(path)
       support.shell(("make install uninstall DESTDIR=%s PREFIX=/usr"):format(path))
-      assert.equal("", installed(path .. "/usr"))
+      assert.equal("", (support.shell(("find %s -type f"):format(path))))
     end)
   end)
 end)
@@ -59,8 +92,13 @@ end)
 describe("make env", function()
   it("lets a Lua elsewhere use the checkout", function()
     local output = support.shell(("eval \"$(make -s env)\"; cd /; " .. USE):format(support.lua),
-      { LUA_PATH = false, LUA_CPATH = false })
+      NO_PATHS)
     assert.equal("true\n", output)
+  end)
+
+  it("lets a shell elsewhere find the program", function()
+    local output = support.shell("eval \"$(make -s env)\"; cd /; leadping --version", NO_PATHS)
+    assert.equal(leadping._VERSION .. "\n", output)
   end)
 end)
 

@@ -18,8 +18,6 @@ support.tls = environment "EMULATOR_TLS"
 support.ca = environment "EMULATOR_CA"
 support.directory = environment "EMULATOR_DIR"
 
-support.checkout = assert(io.popen("pwd")):read("*l")
-
 support.key = "sk_emulator_of_the_specs"
 
 --- A client of the emulator.
@@ -141,7 +139,16 @@ function support.run(program, variables)
   return output, status
 end
 
-local PROGRAM = ("build/%s/bin/leadping"):format(_VERSION:match("%d+%.%d+"))
+local function working_directory()
+  local pipe = io.popen("pwd")
+  local path = pipe:read("*l")
+  pipe:close()
+  return path
+end
+
+--- The command line program, as `make` builds it for the Lua that runs here.
+support.program = ("%s/build/%s/bin/leadping"):format(working_directory(),
+  _VERSION:match("%d+%.%d+"))
 
 --- Runs the command line program off a terminal.
 ---@param arguments string as a shell reads them; may end in redirections
@@ -152,8 +159,8 @@ local PROGRAM = ("build/%s/bin/leadping"):format(_VERSION:match("%d+%.%d+"))
 function support.leadping(arguments, variables)
   local given, path = { LEADPING_API_KEY = support.key }, os.tmpname()
   for name, value in pairs(variables or {}) do given[name] = value end
-  local output, status = support.shell(("%s/%s 2>%s </dev/null %s"):format(
-    support.checkout, PROGRAM, path, arguments), given)
+  local output, status = support.shell(("%s 2>%s </dev/null %s"):format(
+    support.program, path, arguments), given)
   local complaints = support.read(path)
   os.remove(path)
   assert(not complaints:find(support.key, 1, true), "the program printed the key")

@@ -63,8 +63,11 @@ local function new_root(modules)
   return root
 end
 
---- argparse's message as one line, safe to print.
+--- argparse's message as one line, safe to print. It finds every flag of one
+-- letter like every other, and does not think of ids.
 local function one_line(message)
+  local unknown = message:match("^unknown option '%-[^-]'")
+  if unknown then return text.escape(unknown) .. "; an id that begins with - goes behind --" end
   return text.escape((message:gsub("\nDid you mean (.*)$", "; did you mean %1")))
 end
 

@@ -60,7 +60,9 @@ end
 --- Asks a person something.
 ---@return string? answer nil at the end of input
 function terminal.ask(question)
-  return ask(question, function(file) return file:read("*l") end)
+  local answer = ask(question, function(file) return file:read("*l") end)
+  if not answer then io.stderr:write("\n") end
+  return answer
 end
 
 --- Asks for something that is not shown as it is typed. At a signal the

@@ -1,0 +1,138 @@
+-- spec/terminal_spec.lua: sessions with the command line program, under tmux.
+-- Prompts, progress, cards, Ctrl-C and going on: what a person types and sees.
+-- Not here: what scripts see (cli_spec.lua).
+-- MIT, see LICENSE.
+
+local support = require "spec.support"
+local Terminal = require "spec.terminal"
+
+describe("leadping on a terminal", function()
+  local terminal
+
+  local function open(variables)
+    terminal = Terminal.open(variables)
+    return terminal
+  end
+
+  after_each(function()
+    if terminal then terminal:close() end
+    terminal = nil
+  end)
+
+  it("sends many ids once their count is typed", function()
+    local a, b, c = support.id(), support.id(), support.id()
+    local _, mark = support.requests()
+    open():run(("leadping clear %s %s %s"):format(a, b, c))
+    assert.equal(([[
+3 conversations on %s, about 1 s at 4.5 requests a second
+first  %s
+last   %s
+Type 3 to clear their overrides:]]):format(support.http, a, c),
+      terminal:wait_for("overrides:"))
+    assert.same({}, (support.requests(mark)))
+    terminal:enter("3")
+    local screen, status = terminal:finish()
+    assert.equal(0, status)
+    assert.matches("\n3 done, 0 failed, 0 unknown, 0 not sent\nstatus", screen)
+    assert.equal(3, #(support.requests(mark)))
+  end)
+
+  it("sends nothing where another count is typed, or none", function()
+    local _, mark = support.requests()
+    open()
+    for _, answer in ipairs { "yes", "1", "20", "" } do
+      terminal:run("leadping clear never-1 never-2")
+      terminal:wait_for("overrides:")
+      terminal:enter(answer)
+      local screen, status = terminal:finish()
+      assert.equal(2, status)
+      assert.matches("\nleadping: not confirmed: nothing was sent\n", screen)
+    end
+    terminal:run("leadping clear never-1 never-2")
+    terminal:wait_for("overrides:")
+    terminal:press("C-d")
+    assert.matches("\nleadping: not confirmed: nothing was sent\n", (terminal:finish()))
+    assert.same({}, (support.requests(mark)))
+  end)
+
+  it("asks for no count for one id, and shows a card", function()
+    open():run("leadping clear card-1")
+    local screen, status = terminal:finish()
+    assert.equal(0, status)
+    assert.matches("^can send from %(512%) 555%-01%d%d\n  health   ", screen)
+    assert.matches("\n  %* ", screen)
+  end)
+
+  it("asks for a key that there is not, and does not show it", function()
+    open { LEADPING_API_KEY = false }
+    terminal:run("leadping clear card-1")
+    assert.equal("API key (not shown):", terminal:wait_for("shown):"))
+    terminal:enter(support.key) -- support.shell fails where it is on the screen
+    local screen, status = terminal:finish()
+    assert.equal(0, status)
+    assert.matches("^API key %(not shown%):\ncan send from ", screen)
+  end)
+
+  it("takes no empty key", function()
+    open { LEADPING_API_KEY = false }
+    terminal:run("leadping clear never-1")
+    terminal:wait_for("shown):")
+    terminal:press("Enter")
+    local screen, status = terminal:finish()
+    assert.equal(3, status)
+    assert.matches("\nleadping: no API key: set LEADPING_API_KEY or give ", screen)
+  end)
+
+  it("gives the terminal its echo back where Ctrl-C ends the prompt for the key", function()
+    open { LEADPING_API_KEY = false }
+    terminal:run("leadping clear never-1")
+    terminal:wait_for("shown):")
+    terminal:press("C-c")
+    local _, status = terminal:finish()
+    assert.equal(130, status)
+    terminal:run("stty -a | tr ' ' '\\n' | grep -x -e '-*echo'")
+    assert.equal("echo\nstatus 0\n$", (terminal:finish()))
+  end)
+
+  it("says how far a run is, and what has failed", function()
+    open():run("leadping clear --yes --rate none --concurrency 1 --max-retries 0 "
+      .. "p-1 fault:status-404 fault:half p-2 fault:slow-20:p p-3")
+    local screen = terminal:wait_for("1 unknown")
+    assert.matches("\n4/6  [%d.]+/s  %d+ s left  1 failed  1 unknown$",
+      terminal:wait_for("4/6"), screen)
+    assert.matches("\ndone     p%-2  [^\n]*\n4/6", terminal:screen())
+  end)
+
+  it("says that it waits, and why", function()
+    open { LEADPING_API_KEY = "sk_emulator_limit_1_30" }
+    terminal:run("leadping clear --yes --concurrency 1 w-1 w-2")
+    assert.matches("\n1/2  [%d.]+/s  %d+ s left  waits %d+ s %(status 429%)$",
+      terminal:wait_for("waits"))
+  end)
+
+  it("--quiet says neither", function()
+    open():run("leadping clear --quiet --yes --rate none --concurrency 1 q-1 q-2 fault:slow-20:q")
+    terminal:wait_for("q-2")
+    assert.matches("^done     q%-1  [^\n]*\ndone     q%-2  [^\n]*$", terminal:screen())
+  end)
+
+  it("has progress and summary on stderr behind --json", function()
+    open():run("leadping clear --json --yes --rate none j-1 j-2 >results")
+    assert.equal("2 done, 0 failed, 0 unknown, 0 not sent\nstatus 0\n$", (terminal:finish()))
+    assert.equal(2, select(2, support.read(terminal.directory .. "/results"):gsub("\n", "")))
+  end)
+
+  it("has colors, unless --no-color, NO_COLOR or TERM=dumb say otherwise", function()
+    open():run("leadping clear --yes c-1 c-2")
+    terminal:finish()
+    assert.is_not_nil(terminal:screen(true):find("\27[32mdone   \27[39m  c-1", 1, true))
+    for _, command in ipairs {
+      "leadping clear --no-color --yes c-1 c-2", "NO_COLOR=1 leadping clear --yes c-1 c-2",
+      "TERM=dumb leadping clear --yes c-1 c-2",
+    } do
+      terminal:run(command)
+      assert.matches("\nstatus 0\n", (terminal:finish()))
+      assert.is_nil(terminal:screen(true):find("\27", 1, true))
+    end
+  end)
+end)

@@ -3,6 +3,7 @@
 -- Prose is for people to check.
 -- MIT, see LICENSE.
 
+local exits = require "leadping.cli.exits"
 local options = require "leadping.options"
 local support = require "spec.support"
 
@@ -45,6 +46,14 @@ describe("the README", function()
       assert_in_readme(("| `%s` |"):format(name))
     end
     assert.equal(15 + 4, count)
+  end)
+
+  it("has each exit code as it is, and no other", function()
+    local rows = {}
+    for _, exit in ipairs(exits.list) do
+      rows[#rows + 1] = ("| %d | %s |\n"):format(exit.code, exit.words)
+    end
+    assert.equal(table.concat(rows), readme:match("\n| exit code [^\n]*\n[^\n]*\n(.-\n)\n"))
   end)
 
   it("names files that are there", function()

@@ -43,7 +43,7 @@ end
 ---@param arguments string[]
 ---@return integer status
 local function main(arguments)
-  if system.ignore_sigpipe then system.ignore_sigpipe() end
+  system.ignore_sigpipe()
   local ok, result = xpcall(function() return dispatch(arguments) end, describe_raised)
   if ok then return result end
   if result.message then terminal.complain(result.message) end

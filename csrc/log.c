@@ -17,7 +17,7 @@
 
 struct log {
   int fd;        /* -1: not yet open, or closed */
-  int is_listed; /* the directory that names the file is on disk */
+  int is_listed; /* the directory that names the file has been flushed */
   char path[];
 };
 
@@ -33,18 +33,26 @@ static struct log *check_log(lua_State *L)
   return log;
 }
 
-/* The one way in which these functions report what they cannot do. */
-static int push_failure(lua_State *L, const char *path, const char *reason)
+/* The one way in which these functions report what they cannot do: nil,
+ * message, and errno or 0. */
+static int push_failure(lua_State *L, const char *path, const char *reason,
+                        int error)
 {
   lua_pushnil(L);
   lua_pushfstring(L, "%s: %s", path, reason);
-  return 2;
+  lua_pushinteger(L, error);
+  return 3;
 }
 
-/* True where nothing failed; else the reason is errno's. */
+static int push_errno(lua_State *L, const char *path)
+{
+  int error = errno;
+  return push_failure(L, path, strerror(error), error);
+}
+
 static int push_done(lua_State *L, const struct log *log, int failed)
 {
-  if (failed) return push_failure(L, log->path, strerror(errno));
+  if (failed) return push_errno(L, log->path);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -64,22 +72,23 @@ static ssize_t read_bytes(int fd, char *bytes, size_t size)
   return count < 0 ? -1 : (ssize_t)done;
 }
 
-/* log:read() -> all of its text | nil, message */
+/* log:read() -> all of its text | nil, message, errno */
 static int log_read(lua_State *L)
 {
   struct log *log = check_log(L);
   struct stat status;
   char *bytes;
   ssize_t length;
-  if (fstat(log->fd, &status) != 0) return push_done(L, log, -1);
+  if (fstat(log->fd, &status) != 0) return push_errno(L, log->path);
   bytes = lua_newuserdata(L, (size_t)status.st_size + 1);
   length = read_bytes(log->fd, bytes, (size_t)status.st_size);
-  if (length < 0) return push_done(L, log, -1);
+  if (length < 0) return push_errno(L, log->path);
   lua_pushlstring(L, bytes, (size_t)length);
   return 1;
 }
 
-/* log:append(text) -> true | nil, message: a part of it may be in the file */
+/* log:append(text) -> true | nil, message, errno: a part of it may be in the
+ * file */
 static int log_append(lua_State *L)
 {
   struct log *log = check_log(L);
@@ -96,7 +105,7 @@ static int log_append(lua_State *L)
   return push_done(L, log, count < 0);
 }
 
-/* log:truncate(length) -> true | nil, message */
+/* log:truncate(length) -> true | nil, message, errno */
 static int log_truncate(lua_State *L)
 {
   struct log *log = check_log(L);
@@ -142,8 +151,8 @@ static int sync_directory(struct log *log)
   return failed && error != EINVAL ? -1 : 0;
 }
 
-/* log:sync() -> true | nil, message. What was appended is on disk then; where
- * the file may be a new one, its name too. */
+/* log:sync() -> true | nil, message, errno. What was appended is on disk then,
+ * and so is the file's name, which may be a new one. */
 static int log_sync(lua_State *L)
 {
   struct log *log = check_log(L);
@@ -171,14 +180,13 @@ static pid_t lock_holder(int fd)
 static int push_locked(lua_State *L, const struct log *log)
 {
   pid_t pid = lock_holder(log->fd);
-  if (pid == 0) return push_failure(L, log->path, "in use by another process");
-  lua_pushnil(L);
-  lua_pushfstring(L, "%s: in use by process %d", log->path, (int)pid);
-  return 2;
+  const char *reason = "in use by another process";
+  if (pid) reason = lua_pushfstring(L, "in use by process %d", (int)pid);
+  return push_failure(L, log->path, reason, EAGAIN);
 }
 
-/* log:lock() -> true | nil, message. Does not wait. The lock is this process's
- * until it closes the file. */
+/* log:lock() -> true | nil, message, errno. Does not wait. The lock is this
+ * process's until it closes the file. */
 static int log_lock(lua_State *L)
 {
   struct log *log = check_log(L);
@@ -209,6 +217,7 @@ static struct log *push_log(lua_State *L, const char *path, size_t length)
 {
   struct log *log = lua_newuserdata(L, sizeof *log + length + 1);
   log->fd = -1;
+  log->is_listed = 0;
   memcpy(log->path, path, length + 1);
   luaL_getmetatable(L, METATABLE);
   lua_setmetatable(L, -2);
@@ -218,8 +227,8 @@ static struct log *push_log(lua_State *L, const char *path, size_t length)
 /* NONBLOCK and NOCTTY: for what turns out to be a pipe or a terminal. */
 #define OPEN_FLAGS (O_RDWR | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
-/* open(path, create) -> log | nil, message. create: makes the file where there
- * is none, for its owner alone. */
+/* open(path, create) -> log | nil, message, errno. create: makes the file where
+ * there is none, for its owner alone. */
 int system_open(lua_State *L)
 {
   size_t length;
@@ -229,12 +238,10 @@ int system_open(lua_State *L)
   struct stat status;
   luaL_argcheck(L, strlen(path) == length, 1, "a path without NUL expected");
   log = push_log(L, path, length);
-  log->is_listed = !create;
   UNINTERRUPTED(log->fd, open(path, OPEN_FLAGS | (create ? O_CREAT : 0), 0600));
-  if (log->fd < 0 || fstat(log->fd, &status) != 0)
-    return push_failure(L, path, strerror(errno));
+  if (log->fd < 0 || fstat(log->fd, &status) != 0) return push_errno(L, path);
   if (!S_ISREG(status.st_mode))
-    return push_failure(L, path, "not an ordinary file");
+    return push_failure(L, path, "not an ordinary file", 0);
   return 1;
 }
 

@@ -38,11 +38,8 @@ end
 ---@return table? members nil where the body carries none
 function problem.decode(body, media_type)
   if not body:find("^%s*{") then return nil end
-  local ok, members = pcall(json.decode, body)
-  if not ok then
-    if members == "not enough memory" then error(members, 0) end -- Lua's own
-    return nil
-  end
+  local members = json.read(body)
+  if not members then return nil end
   if clean(members) == 0 and not is_problem_type(media_type) then return nil end
   if members.status then members.status = math.floor(members.status) end
   return members

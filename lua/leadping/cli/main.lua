@@ -10,9 +10,10 @@ local system = require "leadping.core".system
 local terminal = require "leadping.cli.terminal"
 
 local clear = require "leadping.cli.clear"
+local decode = require "leadping.cli.decode"
 local plan = require "leadping.cli.plan"
 
-local COMMANDS = { clear, plan }
+local COMMANDS = { clear, plan, decode }
 
 --- lua-argparse is the program's own need, not the library's.
 local function load_parser()

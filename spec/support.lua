@@ -139,6 +139,59 @@ function support.run(program, variables)
   return output, status
 end
 
+-- A process in the background.
+local Process = {}
+Process.__index = Process
+
+--- Starts a shell command in the background. What it prints to stdout and
+-- stderr is kept together.
+---@param variables table? name -> value, or false to unset
+function support.start(command, variables)
+  local self = setmetatable(
+    { pid_path = os.tmpname(), output = os.tmpname(), status = os.tmpname() }, Process)
+  os.remove(self.status)
+  local with_pid = ("echo $$ >%s; exec env %s %s"):format(self.pid_path,
+    assignments(variables), command)
+  local pipe = io.popen(("{ sh -c %s; echo $? >%s.part; mv %s.part %s; } >%s 2>&1 & echo $!")
+    :format(quote(with_pid), self.status, self.status, self.status, self.output))
+  pipe:read("*l")
+  pipe:close()
+  return self
+end
+
+--- Waits until a file holds a text; the whole content.
+local function wait_for_text(path, text)
+  return support.eventually(function()
+    local content = support.read(path)
+    return content and content:find(text, 1, true) and content
+  end)
+end
+
+--- Waits until it has printed a text; all that it printed.
+function Process:wait_for(text)
+  return wait_for_text(self.output, text)
+end
+
+---@param name string of a signal, without SIG
+function Process:kill(name)
+  os.execute(("kill -%s %s"):format(name, support.read(self.pid_path):match("%d+")))
+end
+
+--- Waits for its end; all that it printed, and its exit status as a shell has it.
+function Process:finish()
+  local status = tonumber(wait_for_text(self.status, "\n"):match("%d+"))
+  local output = support.read(self.output)
+  for _, path in ipairs { self.pid_path, self.output, self.status } do os.remove(path) end
+  assert(not output:find(support.key, 1, true), "a process in the background printed the key")
+  return output, status
+end
+
+--- Waits until the emulator has been asked something since the mark.
+---@param count integer? how often, 1 where not given
+function support.wait_for_request(mark, count)
+  support.eventually(function() return #(support.requests(mark)) >= (count or 1) end)
+end
+
 local function working_directory()
   local pipe = io.popen("pwd")
   local path = pipe:read("*l")

@@ -131,10 +131,10 @@ end
 function clear.run(given)
   local base_url = flags.base_url(given)
   local list = read_ids(given)
-  if list then confirm(list.ids, base_url, given) end
+  if not given.resume then confirm(list.ids, base_url, given) end
   local found = key.find(given)
   local account = open_journal(given, list, base_url)
-  if not list then confirm(account.pending, base_url, given) end
+  if given.resume then confirm(account.pending, base_url, given) end
   local batch = new_batch(given, account, found)
   batch:send()
   account:close()

@@ -224,8 +224,8 @@ describe("a run that ends early without a journal", function()
       support.program, arguments)
     local output = support.shell(run, { LEADPING_API_KEY = false })
     assert.matches("\n4\n$", output)
-    local command, journal = support.read(path_of("errors")):match("\nto go on: (leadping clear %-%-resume "
-      .. "%-%-journal=(leadping%-%d+%-%d+%.journal) [^\n]*)\n$")
+    local command, journal = support.read(path_of("errors")):match("\nto go on: (leadping clear "
+      .. "%-%-resume %-%-journal=(leadping%-%d+%-%d+%.journal) [^\n]*)\n$")
     assert.equal(("leadping clear --resume --journal=%s --yes --rate=none --concurrency=2 "
       .. "--max-retries=0 --max-retry-after=1 --key-file=./key --no-color"):format(journal),
       command)

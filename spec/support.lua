@@ -203,7 +203,8 @@ end
 support.program = ("%s/build/%s/bin/leadping"):format(working_directory(),
   _VERSION:match("%d+%.%d+"))
 
---- Runs the command line program off a terminal.
+--- Runs the command line program off a terminal, in the emulator's directory: a
+-- journal that it may write goes away with that.
 ---@param arguments string as a shell reads them; may end in redirections
 ---@param variables table? name -> value, or false to unset
 ---@return string output what it printed to stdout
@@ -212,8 +213,8 @@ support.program = ("%s/build/%s/bin/leadping"):format(working_directory(),
 function support.leadping(arguments, variables)
   local given, path = { LEADPING_API_KEY = support.key }, os.tmpname()
   for name, value in pairs(variables or {}) do given[name] = value end
-  local output, status = support.shell(("%s 2>%s </dev/null %s"):format(
-    support.program, path, arguments), given)
+  local output, status = support.shell(("cd %s; %s 2>%s </dev/null %s"):format(
+    support.directory, support.program, path, arguments), given)
   local complaints = support.read(path)
   os.remove(path)
   assert(not complaints:find(support.key, 1, true), "the program printed the key")

@@ -89,7 +89,8 @@ local function open_journal(given, list, base_url)
 end
 
 local function new_progress(given, count)
-  if given.quiet or not terminal.can_redraw() then return Progress.NONE end
+  local has_log = os.getenv "LEADPING_LOG" == "debug" -- which has stderr to itself
+  if given.quiet or has_log or not terminal.can_redraw() then return Progress.NONE end
   return Progress.new(count, {
     file = io.stderr, clock = core.clock, rate = flags.run_options(given).rate,
     columns = function() return core.system.columns(io.stderr) end,

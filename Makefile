@@ -49,7 +49,7 @@ MODULES = $(patsubst lua/%,%,$(wildcard lua/leadping/*.lua lua/leadping/*/*.lua)
 CHECKOUT_PATH = $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(or $(LUA_PATH),;)
 CHECKOUT_CPATH = $(CURDIR)/$(BUILD)/?.so;$(or $(LUA_CPATH),;)
 CHECKOUT_ENV = -u LUA_PATH_5_4 -u LUA_CPATH_5_4 LUA_PATH='$(CHECKOUT_PATH)' LUA_CPATH='$(CHECKOUT_CPATH)'
-TORTURE_SCRIPTS = $(addprefix spec/torture/,run alloc syscalls wire fuzz \
+TORTURE_SCRIPTS = $(addprefix spec/torture/,run alloc syscalls journal wire fuzz \
   sanitize coverage)
 EMULATOR = spec/server/emulator
 

@@ -8,3 +8,5 @@ files["spec/server"] = { std = "ngx_lua" }
 files["lua/leadping/codec.lua"] = { read_globals = { math = { fields = { "type" } } } }
 files["lua/leadping/iterator.lua"] = { read_globals = { "newproxy" } }
 files["lua/leadping/loop/nginx.lua"] = { std = "ngx_lua" }
+-- One option a line, as its editors show it.
+files["lua/leadping/types.lua"] = { max_line_length = false }

@@ -37,7 +37,7 @@ local function get_engine(client, method)
 end
 
 --- Makes a client.
----@param given table? see leadping.options
+---@param given leadping.ClientOptions?
 ---@return leadping.Client? client
 ---@return leadping.Error? err no_api_key
 function Client.new(given)
@@ -52,7 +52,7 @@ end
 --- Clears a conversation's sender-number override: the conversation goes back
 -- to automatic choice. DELETE /phone-numbers/outgoing/conversation/{id}/override
 ---@param id string the conversation's id, as the API gives it, not escaped
----@param given table? timeout, attempt_timeout, max_retries
+---@param given leadping.CallOptions?
 ---@return leadping.Selection? selection the number that is chosen now
 ---@return leadping.Error? err
 ---@return leadping.Response? response the last answer, where one came whole
@@ -101,8 +101,7 @@ end
 -- that no further id is sent: the key was refused, the API asks for too long a
 -- pause, or `max_failures` ids in a row met a server or connection error.
 ---@param ids string[]|fun(): string? asked for the next only when it can be sent
----@param given table? concurrency, rate, max_failures; for each id timeout,
--- attempt_timeout, max_retries
+---@param given leadping.RunOptions?
 ---@return fun(): string?, leadping.Selection?, leadping.Error?, leadping.Response?
 ---@return nil
 ---@return nil

@@ -167,7 +167,7 @@ options.list = {
     words = "lets http:// reach hosts other than loopback, key in clear" },
   { name = "loop", check = loops.check,
     default_words = "nginx inside nginx, else blocking",
-    words = "how to wait: blocking, luv, cqueues, nginx, or a table (a loop of your own)" },
+    words = "blocking, luv, cqueues, nginx, or a table that is a loop" },
   { name = "on_event", check = is_function,
     words = "called with a table for each event" },
   { name = "transport", check = is_transport,

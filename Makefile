@@ -52,7 +52,8 @@ TORTURE_SCRIPTS = $(addprefix spec/torture/,run alloc syscalls wire fuzz \
 EMULATOR = spec/server/emulator
 
 .PHONY: all help demo test torture lint bench emulator env install uninstall
-.PHONY: clean format tools-run tools-test tools-lint tools-bench tools-torture
+.PHONY: clean format docs tools-run tools-test tools-lint tools-bench tools-torture
+.PHONY: tools-docs
 
 all: $(CORE)
 
@@ -66,6 +67,7 @@ help:
 	@echo 'make install    install to PREFIX ($(PREFIX)), under DESTDIR'
 	@echo 'make uninstall  take it out again'
 	@echo 'make bench      measure, beside C programs that do the same'
+	@echo 'make docs       write the API documentation to doc/'
 	@echo 'make lint       luacheck, clang-tidy, cppcheck, formatting'
 	@echo 'make format     put the C sources in form'
 	@echo 'make clean      remove build/'
@@ -78,7 +80,7 @@ $(BUILD)/obj/%.o: csrc/%.c $(wildcard csrc/*.h) Makefile
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # Each asks .ci/install for the programs and libraries that it uses itself.
-tools-run tools-test tools-lint tools-bench tools-torture: tools-%:
+tools-run tools-test tools-lint tools-bench tools-torture tools-docs: tools-%:
 	@.ci/install $*
 
 demo: tools-run
@@ -119,6 +121,19 @@ lint: tools-lint
 
 format: tools-lint
 	clang-format -i csrc/*.[ch]
+
+# The modules that users see. LDoc reads them as .ldoc/filter.lua rewrites them.
+DOCUMENTED = init client selection errors events iterator loops types
+
+docs: tools-docs
+	@rm -rf build/docs doc && mkdir -p build/docs/src
+	@for module in $(DOCUMENTED); do \
+	  $(LUA) .ldoc/filter.lua lua/leadping/$$module.lua >build/docs/src/$$module.lua \
+	    || exit 1; \
+	done
+	@cp .ldoc/config.ld build/docs
+	@cd build/docs && ldoc --fatalwarnings -c config.ld -d '$(CURDIR)/doc' . >/dev/null
+	@echo 'doc/index.html'
 
 install: all
 	install -d '$(DESTDIR)$(INST_LIBDIR)/leadping'

@@ -148,7 +148,7 @@ end
 function Client:response(status, headers, body)
   local engine, wrong = get_engine(self, "response")
   if not engine then raise("response", wrong) end
-  if type(status) ~= "number" or status % 1 ~= 0 or status < 100 or status > 999 then
+  if not answer.is_status(status) then
     raise("response", type_error("status", "a whole number from 100 to 999", status))
   end
   local lower, bad_header = answer.headers(headers == nil and {} or headers)

@@ -155,7 +155,11 @@ end
 ---@return fun(): number seconds
 function transport.clock(given)
   if not given or not field(given, "clock") then return core.clock end
-  return function() return given:clock() end
+  return function()
+    local now = given:clock()
+    if type(now) == "number" then return now end
+    error("option 'transport': clock gave " .. shown(now) .. ", not seconds", 0)
+  end
 end
 
 function Checked:clock()

@@ -5,6 +5,9 @@ files["spec"] = { std = "+busted" }
 -- The fault programs run on Lua 5.4 alone.
 files["spec/torture"] = { std = "lua54+busted" }
 files["spec/server"] = { std = "ngx_lua" }
+files["spec/resty"] = { std = "ngx_lua" }
+files["examples/resty-transport.lua"] = { std = "ngx_lua" }
+files["examples/mock_spec.lua"] = { std = "+busted" }
 files["lua/leadping/codec.lua"] = { read_globals = { math = { fields = { "type" } } } }
 files["lua/leadping/iterator.lua"] = { read_globals = { "newproxy" } }
 files["lua/leadping/loop/nginx.lua"] = { std = "ngx_lua" }

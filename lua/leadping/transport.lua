@@ -37,8 +37,8 @@ local transport = {}
 -- from one place at a time, but may yield in step.
 ---@class leadping.Transport
 ---@field submit fun(self, request: leadping.TransportRequest): any, string? begins
--- an attempt, of many at a time; its id, which no other in flight has, or nil
--- and why nothing was sent
+-- an attempt, of many at a time; its id, which no other ever has, or nil and why
+-- nothing was sent
 ---@field step fun(self, seconds: number): integer?, string? lets attempts go on;
 -- where no result waits, waits for one, at most that long. How many wait; nil,
 -- "interrupted" to go back to Lua for a moment; nil and a message where all that
@@ -46,8 +46,8 @@ local transport = {}
 ---@field next fun(self): any, leadping.TransportResult? id and result of one that
 -- has ended, each once and in any order; nil where none waits. Each ends within
 -- its timeout, by a result of kind timeout where need be
----@field cancel fun(self, id): boolean? puts an attempt away, in flight or ended:
--- its result does not come
+---@field cancel fun(self, id) puts an attempt away, in flight or ended; a result
+-- that comes all the same is let go
 ---@field close fun(self) ends everything; more than once does no harm
 ---@field clock nil|fun(self): number seconds that only grow, in place of the
 -- machine's; step then waits by it, and so do retries

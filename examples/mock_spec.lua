@@ -1,6 +1,6 @@
 -- examples/mock_spec.lua: a busted spec of examples/sweep.lua, on leadping.mock.
 -- Run it with `busted examples/mock_spec.lua`. It needs no key, no network and
--- no time: a Retry-After of a minute passes on the mock's own clock.
+-- no time: what a client waits for passes on the mock's own clock.
 -- MIT, see LICENSE.
 
 local mock = require "leadping.mock"
@@ -22,28 +22,29 @@ describe("sweep", function()
     assert.same({ "conv_2", "conv_3" }, sweep(client, { "conv_1", "conv_2", "conv_3" }).silent)
   end)
 
-  it("tells those that are to be looked at from those whose override stands", function()
-    local client = mock.client { answers = {
-      gone = 404, refused = "connection", lost = "timeout", odd = { body = "<html>" },
+  it("tells what is to be looked at from what stands", function()
+    local client = mock.client { max_retries = 0, answers = {
+      gone = 404, refused = "connection", odd = { body = "<html>" }, lost = "timeout",
     } }
-    local report = sweep(client, { "gone", "refused", "lost", "odd" })
+    local report = sweep(client, { "gone", "refused", "odd", "lost" })
     assert.same({ "gone", "refused" }, report.failed)
-    assert.same({ "lost", "odd" }, report.unsure)
+    assert.same({ "odd", "lost" }, report.unsure)
   end)
 
-  it("goes on behind a pause that the API asks for", function()
+  it("goes on behind the pause that the API asks for", function()
     local client, transport = mock.client { answers = {
       conv_1 = { { status = 429, headers = { ["Retry-After"] = "55" } }, 200 },
-    }, timeout = 100 }
-    assert.equal(1, sweep(client, { "conv_1" }).cleared)
-    assert.is_true(transport.requests[2].at >= 55)
+    } }
+    assert.equal(2, sweep(client, { "conv_1", "conv_2" }).cleared)
+    assert.same({}, transport:unused())
+    assert.is_true(transport.requests[3].at >= 55)
   end)
 
   it("stops where the key is refused", function()
-    local client, transport = mock.client { default = false, answers = {
-      conv_1 = 200, conv_2 = 401, conv_3 = 200,
-    } }
-    sweep(client, { "conv_1", "conv_2", "conv_3" })
-    assert.same({ "conv_3" }, transport:unused())
+    local client, transport = mock.client { default = 401 }
+    local ids = {}
+    for i = 1, 50 do ids[i] = "conv_" .. i end
+    assert.equal("unauthorized", sweep(client, ids).stopped)
+    assert.is_true(#transport.requests < 50)
   end)
 end)

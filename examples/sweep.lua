@@ -1,15 +1,23 @@
--- examples/sweep.lua: clears the overrides of a list of conversations.
--- A function of the client, so that a spec can give it one that only pretends:
--- examples/mock_spec.lua does. Prints nothing: what comes of it is returned.
+-- examples/sweep.lua: clears the overrides of many conversations and reports.
+-- A function of the client, so that a spec can hand it one that only pretends:
+-- examples/mock_spec.lua does. Prints nothing: what came of it is returned.
 -- MIT, see LICENSE.
 
+local function new_report()
+  return {
+    cleared = 0,
+    silent = {}, -- of those, the ids that have no number to send from now
+    unsure = {}, -- ids to look at: the request may have been carried out
+    failed = {}, -- ids whose override stands
+    stopped = nil, -- why the ids behind these were not tried
+  }
+end
+
 --- Clears the override of each id.
----@return table report cleared: how many; silent: those that have no number to
--- send from now; unsure: those to look at; failed: ids whose override stands
+---@return table report
 local function sweep(client, ids)
-  local report = { cleared = 0, silent = {}, unsure = {}, failed = {} }
-  for _, id in ipairs(ids) do
-    local selection, err = client:clear_override(id)
+  local report = new_report()
+  for id, selection, err in client:clear_overrides(ids) do
     if selection then
       report.cleared = report.cleared + 1
       if not selection.canSend then table.insert(report.silent, id) end
@@ -17,8 +25,8 @@ local function sweep(client, ids)
       table.insert(report.unsure, id)
     else
       table.insert(report.failed, id)
-      if err.kind == "unauthorized" then break end
     end
+    if err and err.ends_run then report.stopped = err.kind end
   end
   return report
 end

@@ -472,3 +472,39 @@ describe("leadping.mock: driven by hand", function()
     end
   end)
 end)
+
+describe("leadping.mock: many at once", function()
+  it("go at their pace, on the mock's clock", function()
+    local client, transport = mock.client()
+    local ids, cleared = {}, 0
+    for i = 1, 500 do ids[i] = "conv_" .. i end
+    local seconds = support.timed(function()
+      for _, selection in client:clear_overrides(ids, { rate = 5 }) do
+        cleared = cleared + (selection and 1 or 0)
+      end
+    end)
+    assert.equal(500, cleared)
+    assert.same(ids, transport:asked())
+    assert.near(100, transport:clock(), 2)
+    assert.is_true(seconds < 5, seconds)
+  end)
+
+  it("come as they end", function()
+    local client = mock.client { answers = { a = { delay = 2 }, b = { delay = 1 }, c = "timeout" } }
+    local order = {}
+    for id in client:clear_overrides({ "c", "a", "b", "d" }, { max_retries = 0 }) do
+      order[#order + 1] = id
+    end
+    assert.same({ "d", "b", "a", "c" }, order)
+  end)
+
+  it("end with a function's error, and leave nothing in flight", function()
+    local client, transport = mock.client { answers = {
+      a = { delay = 5 }, b = function() error("my spec's own", 0) end,
+    } }
+    assert.has_error(function()
+      for id in client:clear_overrides { "a", "b" } do assert.is_nil(id) end
+    end, "my spec's own")
+    assert.equal(0, transport:step(10))
+  end)
+end)

@@ -193,6 +193,18 @@ describe("examples/resty-transport.lua", function()
     ]])
   end)
 
+  it("clears many at once", function()
+    assert_prints({ "30 true" }, [[
+      local client, started, count = new_client(), now(), 0
+      local ids = {}
+      for i = 1, 30 do ids[i] = "fault:slow-0.1:" .. i end
+      for id, selection in client:clear_overrides(ids, { rate = false, concurrency = 10 }) do
+        count = count + (selection and 1 or 0)
+      end
+      print(count, tostring(now() - started < 2))
+    ]])
+  end)
+
   it("puts away what is cancelled, and all when it is closed", function()
     assert_prints({ "0 nil", "0 nil" }, [[
       local transport = new_transport()

@@ -171,6 +171,17 @@ describe("examples/resty-transport.lua", function()
     ]])
   end)
 
+  it("ends an attempt by itself when its time is over", function()
+    assert_prints({ "timeout 1" }, [[
+      local transport, asked = new_transport(), request("fault:never")
+      asked.timeout = 0.1
+      transport:submit(asked)
+      assert(transport:step(2) == 1)
+      local _, result = transport:next()
+      print(result.kind, result.sends)
+    ]])
+  end)
+
   it("has many requests in flight at a time", function()
     assert_prints({ "20 true" }, [[
       local transport, started = new_transport(), now()

@@ -375,6 +375,16 @@ describe("leadping.transport: one that loses a request", function()
     assert.same({}, given.cancelled)
   end)
 
+  it("is not asked for what was cancelled", function()
+    local given = losing()
+    local checked = transport.checked(given)
+    checked:cancel(checked:submit(request("c1", { timeout = 5 })))
+    checked:step(20)
+    assert.equal(20, given.now)
+    assert.is_nil(checked:next())
+    assert.same({ 1 }, given.cancelled)
+  end)
+
   it("may change the request that it was given", function()
     local given = new_transport { submit = function(_, asked)
       for name in pairs(asked) do asked[name] = nil end

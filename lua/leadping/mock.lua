@@ -75,7 +75,7 @@ local function new_mock(options)
   read_answers(self, options.answers)
   local default = options.default
   if default == nil then default = 200 end
-  if default ~= false then self.default = script.steps(default, "default") end
+  if default then self.default = script.steps(default, "default") end
   return self
 end
 

@@ -461,6 +461,15 @@ describe("leadping.mock.client", function()
   end)
 end)
 
+describe("leadping.mock: the README's example", function()
+  it("runs", function()
+    local example = support.read("README.md"):match("```lua\n(local mock = .-)```")
+    local output, status = support.run(example)
+    assert.equal(0, status, output)
+    assert.matches("^2\t%d[%d.e-]*\n$", output)
+  end)
+end)
+
 describe("leadping.mock: driven by hand", function()
   it("knows conversations by the operation's URLs alone", function()
     for _, url in ipairs {

@@ -15,6 +15,15 @@ local mock = {}
 ---@field conversation_id string
 ---@field at number seconds on the mock's clock
 
+---@alias leadping.MockMaker fun(request: leadping.MockRequest): leadping.MockAnswer?
+
+---@class leadping.MockOptions
+---@field answers (table<string, leadping.MockAnswer>|leadping.MockMaker)? by the
+-- conversation's id, or one function for all
+---@field default (leadping.MockAnswer|false)? what all other ids get (200); false to raise
+
+---@class leadping.MockClientOptions: leadping.ClientOptions, leadping.MockOptions
+
 ---@class leadping.Mock: leadping.Transport
 ---@field requests leadping.MockRequest[] in the order in which they came, the
 -- headers as they were sent, key included
@@ -80,8 +89,7 @@ local function new_mock(options)
 end
 
 --- A new transport, for one client.
----@param options table? answers: conversation's id -> leadping.MockAnswer, or a
--- function for all; default: what all other ids get (200), or false to raise
+---@param options leadping.MockOptions?
 ---@return leadping.Mock
 function mock.new(options)
   local ok, made = pcall(new_mock, options == nil and {} or options)
@@ -115,9 +123,9 @@ end
 
 --- A client whose transport is a new mock. It takes nothing of the environment
 -- but LEADPING_LOG.
----@param options table? those of mock.new and of leadping.new
+---@param options leadping.MockClientOptions?
 ---@return leadping.Client? client
----@return leadping.Mock|leadping.Error transport
+---@return leadping.Mock|leadping.Error transport or err, as leadping.new gives it
 function mock.client(options)
   local ok, client, transport = pcall(new_client, options == nil and {} or options)
   if not ok then error(client, 2) end

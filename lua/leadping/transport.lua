@@ -25,7 +25,7 @@ local transport = {}
 ---@field status integer? of the answer, also where only its head came
 ---@field headers table<string, string|string[]>? names in any case
 ---@field body string? unpacked
----@field kind nil|"connection"|"tls"|"timeout"|"too_large"|"decode" decode: a
+---@field kind ("connection"|"tls"|"timeout"|"too_large"|"decode")? decode: a
 -- body that cannot be unpacked
 ---@field message string? for people; must not hold the key
 ---@field retryable boolean? whether the same request may work later
@@ -49,7 +49,7 @@ local transport = {}
 ---@field cancel fun(self, id) puts an attempt away, in flight or ended; a result
 -- that comes all the same is let go
 ---@field close fun(self) ends everything; more than once does no harm
----@field clock nil|fun(self): number seconds that only grow, in place of the
+---@field clock (fun(self): number)? seconds that only grow, in place of the
 -- machine's; step then waits by it, and so do retries
 
 -- a given transport ----------------------------------------------------------

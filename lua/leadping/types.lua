@@ -89,4 +89,4 @@
 ---@field allow_http boolean? lets http:// reach hosts other than loopback, key in clear
 ---@field loop ("blocking"|"luv"|"cqueues"|"nginx"|leadping.Loop)? blocking, luv, cqueues, nginx, or a table that is a loop
 ---@field on_event (fun(event: leadping.Event))? called with a table for each event
----@field transport leadping.Transport? a session to use in place of libcurl's
+---@field transport leadping.Transport? what sends in place of libcurl

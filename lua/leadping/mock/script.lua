@@ -18,7 +18,7 @@ local script = {}
 ---| "cannot_send" # 200, with a selection without a number to send from
 ---| "connection"|"timeout"|"tls" # a failure: no answer came
 ---| leadping.MockFields
----| fun(request: leadping.MockRequest): leadping.MockAnswer?
+---| leadping.MockMaker
 ---| leadping.MockAnswer[]
 
 ---@class leadping.MockFields
@@ -26,8 +26,8 @@ local script = {}
 ---@field headers table<string, string>? of the answer
 ---@field selection table? fields of the selection, in place of the usual ones
 ---@field body string? of the answer, in place of one as the API's
----@field kind nil|"connection"|"timeout"|"tls" in place of an answer: a failure
----@field outcome nil|"not_sent"|"unknown" what the failure leaves
+---@field kind ("connection"|"timeout"|"tls")? in place of an answer: a failure
+---@field outcome ("not_sent"|"unknown")? what the failure leaves
 ---@field retryable boolean? of the failure
 ---@field message string? of the failure
 ---@field delay number? seconds until it comes; what comes behind the attempt's

@@ -123,7 +123,7 @@ format: tools-lint
 	clang-format -i csrc/*.[ch]
 
 # The modules that users see. LDoc reads them as .ldoc/filter.lua rewrites them.
-DOCUMENTED = init client selection errors events iterator loops types
+DOCUMENTED = init client selection errors events iterator loops types transport mock
 
 docs: tools-docs
 	@rm -rf build/docs doc && mkdir -p build/docs/src

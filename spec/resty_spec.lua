@@ -3,32 +3,8 @@
 -- lua-resty-http, which no system packages, spec/resty/http.lua stands in.
 -- MIT, see LICENSE.
 
+local nginx = require "spec.nginx"
 local support = require "spec.support"
-
-local CONFIG = [[
-  @MODULES@
-  daemon off;
-  master_process off;
-  pid nginx.pid;
-  error_log stderr crit;
-  events { worker_connections 64; }
-  http {
-    lua_package_path "@LUA@;@ROOT@/examples/?.lua;@ROOT@/spec/?.lua;;";
-    lua_package_cpath "@ROOT@/build/5.1/?.so;;";
-    lua_ssl_trusted_certificate @CA@;
-    lua_socket_log_errors off;
-    init_worker_by_lua_block {
-      ngx.timer.at(0, function()
-        local file = io.open("out", "w")
-        file:setvbuf("no")
-        function print(...) file:write(table.concat({ ... }, " "), "\n") end
-        local ok, raised = xpcall(assert(loadfile "program.lua"), debug.traceback)
-        if not ok then print(raised) end
-        os.exit(0)
-      end)
-    }
-  }
-]]
 
 local PRELUDE = [[
   local leadping = require "leadping"
@@ -53,47 +29,12 @@ local PRELUDE = [[
   end
 ]]
 
-local function environment(name)
-  return assert(os.getenv(name), name .. " is not set")
-end
-
-local ROOT = support.shell("pwd"):gsub("\n$", "")
-
-local VALUES = {
-  MODULES = support.read(support.directory .. "/nginx.conf"):match("[^\n]*load_module[^\n]*") or "",
-  ROOT = ROOT, LUA = ROOT .. "/lua/?.lua;" .. ROOT .. "/lua/?/init.lua",
-  CA = support.ca, KEY = support.key, HTTP = support.http, TLS = support.tls,
-  CLOSED = environment "EMULATOR_CLOSED", HOST = environment "EMULATOR_WRONG_HOST",
-  EXPIRED = environment "EMULATOR_EXPIRED",
-}
-
-local function fill(template)
-  return (template:gsub("@(%u+)@", VALUES))
-end
-
---- Runs a Lua program in a timer of an nginx of its own; what it printed.
-local function run(program)
-  local directory = support.shell("mktemp -d"):gsub("\n$", "")
-  finally(function() os.execute("rm -r " .. directory) end)
-  support.write(directory .. "/nginx.conf", fill(CONFIG))
-  support.write(directory .. "/program.lua", fill(PRELUDE .. program))
-  local output = support.shell(
-    ("cd %s && PATH=$PATH:/usr/sbin timeout 20 nginx -p . -c nginx.conf"):format(directory))
-  local printed = support.read(directory .. "/out") or output
-  assert(not printed:find(support.key, 1, true), "the program printed the key")
-  return printed
-end
-
 local function assert_prints(expected, program)
-  assert.equal(fill(table.concat(expected, "\n")) .. "\n", run(program))
+  local printed = nginx.run(PRELUDE .. program, "examples/?.lua;spec/?.lua")
+  assert.equal(nginx.fill(table.concat(expected, "\n")) .. "\n", printed)
 end
 
 describe("examples/resty-transport.lua", function()
-  setup(function()
-    local output, status = support.shell("make -s LUA_VERSION=5.1")
-    assert.equal(0, status, output)
-  end)
-
   it("clears overrides, over connections that are used again", function()
     local _, mark = support.requests()
     assert_prints({ "true", "false", "true" }, [[

@@ -10,20 +10,48 @@ local text = require "leadping.text"
 
 local mock = {}
 
+--- What a conversation is answered with: a status (200, 404, …), with a body as
+-- the API's; a name; a table of fields; a function, called at each request, that
+-- returns one of these, or nil for the default; or a list of all of these, one
+-- for each request, whose last stands for all that follow.
+---@alias leadping.MockAnswer
+---| integer
+---| "cannot_send" # 200, with a selection without a number to send from
+---| "connection"|"timeout"|"tls" # a failure: no answer came
+---| leadping.MockFields
+---| leadping.MockMaker
+---| leadping.MockAnswer[]
+
+---@alias leadping.MockMaker fun(request: leadping.MockRequest): leadping.MockAnswer?
+
+--- The fields of an answer, or of a failure.
+---@class leadping.MockFields
+---@field status integer? of the answer (200)
+---@field headers table<string, string>? of the answer
+---@field selection table? fields of the selection, in place of the usual ones
+---@field body string? of the answer, in place of one as the API's
+---@field kind ("connection"|"timeout"|"tls")? in place of an answer: a failure
+---@field outcome ("not_sent"|"unknown")? what the failure leaves
+---@field retryable boolean? of the failure
+---@field message string? of the failure
+---@field delay number? seconds until it comes; what comes behind the attempt's
+-- limit is a timeout
+
 --- What the mock keeps of a request.
 ---@class leadping.MockRequest: leadping.TransportRequest
 ---@field conversation_id string
 ---@field at number seconds on the mock's clock
 
----@alias leadping.MockMaker fun(request: leadping.MockRequest): leadping.MockAnswer?
-
+--- What mock.new takes.
 ---@class leadping.MockOptions
 ---@field answers (table<string, leadping.MockAnswer>|leadping.MockMaker)? by the
 -- conversation's id, or one function for all
----@field default (leadping.MockAnswer|false)? what all other ids get (200); false to raise
+---@field default (leadping.MockAnswer|false)? what all other ids get (200); false to
+-- raise
 
 ---@class leadping.MockClientOptions: leadping.ClientOptions, leadping.MockOptions
 
+--- A transport that also tells what it was asked.
 ---@class leadping.Mock: leadping.Transport
 ---@field requests leadping.MockRequest[] in the order in which they came, the
 -- headers as they were sent, key included

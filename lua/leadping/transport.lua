@@ -36,14 +36,14 @@ local transport = {}
 -- leadping.mock are two, examples/resty-transport.lua is a third. It is called
 -- from one place at a time, but may yield in step.
 ---@class leadping.Transport
----@field submit fun(self, request: leadping.TransportRequest): any, string? begins
+---@field submit (fun(self, request: leadping.TransportRequest): any, string?) begins
 -- an attempt, of many at a time; its id, which no other ever has, or nil and why
 -- nothing was sent
----@field step fun(self, seconds: number): integer?, string? lets attempts go on;
+---@field step (fun(self, seconds: number): integer?, string?) lets attempts go on;
 -- where no result waits, waits for one, at most that long. How many wait; nil,
 -- "interrupted" to go back to Lua for a moment; nil and a message where all that
 -- is in flight is lost
----@field next fun(self): any, leadping.TransportResult? id and result of one that
+---@field next (fun(self): any, leadping.TransportResult?) id and result of one that
 -- has ended, each once and in any order; nil where none waits. Each ends within
 -- its timeout, by a result of kind timeout where need be
 ---@field cancel fun(self, id) puts an attempt away, in flight or ended; a result

@@ -9,30 +9,6 @@ local text = require "leadping.text"
 
 local script = {}
 
---- What a conversation is answered with: a status (200, 404, …), with a body as
--- the API's; a name; a table of fields; a function, called at each request, that
--- returns one of these, or nil for the default; or a list of all of these, one
--- for each request, whose last stands for all that follow.
----@alias leadping.MockAnswer
----| integer
----| "cannot_send" # 200, with a selection without a number to send from
----| "connection"|"timeout"|"tls" # a failure: no answer came
----| leadping.MockFields
----| leadping.MockMaker
----| leadping.MockAnswer[]
-
----@class leadping.MockFields
----@field status integer? of the answer (200)
----@field headers table<string, string>? of the answer
----@field selection table? fields of the selection, in place of the usual ones
----@field body string? of the answer, in place of one as the API's
----@field kind ("connection"|"timeout"|"tls")? in place of an answer: a failure
----@field outcome ("not_sent"|"unknown")? what the failure leaves
----@field retryable boolean? of the failure
----@field message string? of the failure
----@field delay number? seconds until it comes; what comes behind the attempt's
--- limit is a timeout
-
 local function refuse(where, message)
   error(("leadping.mock: %s: %s"):format(where, message), 0)
 end

@@ -209,7 +209,7 @@ describe("a SIGPIPE", function()
       local pending = 0
       for line in io.lines "/proc/self/status" do
         local set = line:match "^S%%a+Pnd:%%s*(%%x+)"
-        if set then pending = pending + tonumber(set, 16) // 0x1000 %% 2 end
+        if set then pending = pending + math.floor(tonumber(set, 16) / 0x1000) %% 2 end
       end
       print(pending)
     ]]):format(id, id)

@@ -703,11 +703,10 @@ describe("leadping.decode: beside lua-cjson", function()
     end
   end)
 
-  it("refuses what lua-cjson lets pass", function()
+  it("refuses what one lua-cjson or the other lets pass", function()
     for _, body in ipairs {
       '{"x":NaN}', '{"x":0x10}', '{"x":01}', '{"x":Infinity}', "{}\0x", '{"x":"\255"}',
     } do
-      assert.is_true((pcall(cjson.decode, body)), body)
       refusal(body)
     end
   end)

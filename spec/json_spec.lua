@@ -64,6 +64,7 @@ describe("OpenResty's lua-cjson", function()
       local value = cjson.decode '{"array":[],"large":18446744073709551615,"zero":-0}'
       print(getmetatable(value.array) ~= nil, value.large > 2 ^ 63, 1 / value.zero < 0)
     ]]
+    if require("cjson").array_mt then return pending("the system's is OpenResty's here") end
     assert.equal("false\ttrue\ttrue\n", (support.run(program:format "cjson")))
     assert.equal("true\tfalse\tfalse\n", (support.run(program:format(STAND_IN))))
   end)

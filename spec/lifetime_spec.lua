@@ -37,6 +37,20 @@ describe("a client's connections", function()
     assert.equal(before, open_files())
   end)
 
+  it("are closed by the garbage collector where the hook refers to the client", function()
+    collectgarbage()
+    collectgarbage()
+    local before = open_files()
+    for _ = 1, 5 do
+      local client
+      client = support.client { on_event = function() return client end }
+      assert(client:clear_override(support.id()))
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.equal(before, open_files())
+  end)
+
   local it_on_5_4 = tonumber(support.lua_version) >= 5.4 and it or pending
   it_on_5_4("are closed at the end of a block by <close>, which Lua 5.4 has", function()
     local program = [[

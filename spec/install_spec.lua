@@ -6,6 +6,7 @@ local leadping = require "leadping"
 local support = require "spec.support"
 
 local ROCKSPEC = "leadping-0.1.0-1.rockspec"
+local LUAROCKS = "luarocks --lua-version=" .. support.lua_version
 local USE = [[%s -e 'print(require("leadping").clear_override("installed") ~= nil)']]
 
 local function with_directory(use)
@@ -25,8 +26,9 @@ end
 --- Whether the module works from the tree alone.
 local function use_from(tree)
   return (support.shell(USE:format(support.lua), {
-    LUA_PATH = ("%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua;;"):format(tree, tree),
-    LUA_CPATH = tree .. "/lib/lua/5.4/?.so;;",
+    LUA_PATH = ("%s/share/lua/%s/?.lua;%s/share/lua/%s/?/init.lua;;"):format(
+      tree, support.lua_version, tree, support.lua_version),
+    LUA_CPATH = ("%s/lib/lua/%s/?.so;;"):format(tree, support.lua_version),
   }))
 end
 
@@ -40,8 +42,7 @@ describe("make install", function()
       assert.equal("true\n", use_from(made))
 
       output, status = support.shell(
-        ("luarocks --lua-version=5.4 make --deps-mode=none --tree=%s/rock %s")
-          :format(path, ROCKSPEC))
+        ("%s make --deps-mode=none --tree=%s/rock %s"):format(LUAROCKS, path, ROCKSPEC))
       assert.equal(0, status, output)
       assert.equal("true\n", use_from(path .. "/rock"))
       assert.equal(installed(made), installed(path .. "/rock"))
@@ -79,7 +80,7 @@ end)
 
 describe("the rockspec", function()
   it("passes luarocks lint", function()
-    local output, status = support.shell("luarocks --lua-version=5.4 lint " .. ROCKSPEC)
+    local output, status = support.shell(LUAROCKS .. " lint " .. ROCKSPEC)
     assert.equal(0, status, output)
   end)
 end)

@@ -1,12 +1,13 @@
 -- leadping.client: the client and its methods, as users see it.
 -- Checks arguments and raises for wrong ones; everything else is delegated.
--- A client's state is kept out of the client, so that a REPL or a dump of it
+-- A client's state, its engine, is hidden in it, so that a REPL or a dump of it
 -- does not show the key.
 -- MIT, see LICENSE.
 
 local answer = require "leadping.answer"
 local Engine = require "leadping.engine"
 local errors = require "leadping.errors"
+local hidden = require "leadping.hidden"
 local iterator = require "leadping.iterator"
 local options = require "leadping.options"
 local request = require "leadping.request"
@@ -15,8 +16,6 @@ local settings = require "leadping.settings"
 ---@class leadping.Client
 local Client = { __name = "leadping.client" }
 Client.__index = Client
-
-local engines = setmetatable({}, { __mode = "k" }) -- client -> engine, or false
 
 --- Raises at the line that called the public function.
 local function raise(method, message)
@@ -29,7 +28,7 @@ end
 
 --- The client's engine, and what is wrong where it has none.
 local function get_engine(client, method)
-  local engine = engines[client]
+  local engine = hidden.get(client)
   if engine then return engine end
   if engine == false then return nil, "the client is closed" end
   return nil, ("bad argument 'self' (a client expected, got %s): call "
@@ -45,7 +44,7 @@ function Client.new(given)
   if wrong then raise("leadping.new", wrong) end
   if not values then return nil, err end
   local client = setmetatable({}, Client)
-  engines[client] = Engine.new(values)
+  hidden.set(client, Engine.new(values))
   return client
 end
 
@@ -171,8 +170,8 @@ function Client:close()
   local engine, wrong = get_engine(self, "close")
   if engine then
     engine:close()
-    engines[self] = false
-  elseif engines[self] == nil then
+    hidden.set(self, false)
+  elseif hidden.get(self) == nil then
     raise("close", wrong)
   end
 end
@@ -180,7 +179,7 @@ end
 Client.__close = Client.close
 
 function Client:__tostring()
-  local engine = engines[self]
+  local engine = hidden.get(self)
   return engine and ("leadping.client: %s"):format(engine.settings.base_url)
     or "leadping.client: closed"
 end

@@ -117,13 +117,20 @@ local function assignments(variables)
 end
 
 support.lua = os.getenv "LUA" or "lua5.4"
+support.lua_version = _VERSION:match("%d+%.%d+") -- LuaJIT is a 5.1
+
+--- A command's exit status, of what os.execute returned: in Lua 5.1 the status
+-- as wait(2) has it.
+local function exit_status(first, _, code)
+  return code or first / 256
+end
 
 --- Runs a shell command; all that it printed, and its exit status.
 ---@param variables table? name -> value, or false to unset
 function support.shell(command, variables)
   local path = os.tmpname()
-  local _, _, status = os.execute(("env %s sh -c %s >%s 2>&1"):format(
-    assignments(variables), quote(command), path))
+  local status = exit_status(os.execute(("env %s sh -c %s >%s 2>&1"):format(
+    assignments(variables), quote(command), path)))
   local output = support.read(path)
   os.remove(path)
   assert(not output:find(support.key, 1, true), "a child process printed the key")
@@ -200,8 +207,7 @@ local function working_directory()
 end
 
 --- The command line program, as `make` builds it for the Lua that runs here.
-support.program = ("%s/build/%s/bin/leadping"):format(working_directory(),
-  _VERSION:match("%d+%.%d+"))
+support.program = ("%s/%s/bin/leadping"):format(working_directory(), environment "BUILD")
 
 --- Runs the command line program off a terminal, in the emulator's directory: a
 -- journal that it may write goes away with that.

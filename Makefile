@@ -4,10 +4,15 @@
 # does not know. luarocks builds and installs through this file too.
 # MIT, see LICENSE.
 
+# ENGINE, a version or luajit, names headers and build directory. An interpreter
+# that is given says which it is; one that is still to be installed, by its name.
 ifdef LUA
-LUA_VERSION ?= $(shell $(LUA) -e 'print((_VERSION:match("%d+%.%d+")))')
+ENGINE := $(or $(shell $(LUA) -e 'print(jit and "luajit" or (_VERSION:match("%d+%.%d+")))' \
+  2>/dev/null),$(patsubst lua5.%,5.%,$(notdir $(LUA))))
+override LUA_VERSION := $(ENGINE:luajit=5.1)
 else
 LUA_VERSION ?= 5.4
+ENGINE := $(LUA_VERSION)
 LUA = lua$(LUA_VERSION)
 endif
 PREFIX ?= /usr/local
@@ -16,8 +21,8 @@ INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 INST_BINDIR ?= $(PREFIX)/bin
 
 PKG_CONFIG ?= pkg-config
-LUA_CFLAGS ?= $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(shell for name in \
-  lua$(LUA_VERSION) lua-$(LUA_VERSION) lua; do \
+LUA_PACKAGES = $(if $(filter luajit,$(ENGINE)),luajit,lua$(ENGINE) lua-$(ENGINE) lua)
+LUA_CFLAGS ?= $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(shell for name in $(LUA_PACKAGES); do \
   $(PKG_CONFIG) --cflags $$name 2>/dev/null && break; done))
 CURL_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null)
 CURL_LIBS ?= $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null),-lcurl)
@@ -38,7 +43,7 @@ endif
 
 MAKEFLAGS += --no-print-directory
 
-BUILD = build/$(LUA_VERSION)
+BUILD = build/$(ENGINE)
 CORE = $(BUILD)/leadping/core.so
 SOURCES = $(wildcard csrc/*.c)
 OBJECTS = $(SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
@@ -48,26 +53,35 @@ MODULES = $(patsubst lua/%,%,$(wildcard lua/leadping/*.lua lua/leadping/*/*.lua)
 # What lets any Lua use the checkout. ";;" stands for Lua's own default path.
 CHECKOUT_PATH = $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(or $(LUA_PATH),;)
 CHECKOUT_CPATH = $(CURDIR)/$(BUILD)/?.so;$(or $(LUA_CPATH),;)
-CHECKOUT_ENV = -u LUA_PATH_5_4 -u LUA_CPATH_5_4 LUA_PATH='$(CHECKOUT_PATH)' LUA_CPATH='$(CHECKOUT_CPATH)'
+VERSION_SUFFIX = $(subst .,_,$(LUA_VERSION))
+CHECKOUT_ENV = -u LUA_PATH_$(VERSION_SUFFIX) -u LUA_CPATH_$(VERSION_SUFFIX) \
+  LUA_PATH='$(CHECKOUT_PATH)' LUA_CPATH='$(CHECKOUT_CPATH)'
 TORTURE_SCRIPTS = $(addprefix spec/torture/,run alloc syscalls journal wire fuzz \
   sanitize coverage)
 EMULATOR = spec/server/emulator
 
-.PHONY: all help demo test torture lint bench emulator env install uninstall
-.PHONY: clean format tools-run tools-test tools-lint tools-bench tools-torture
+# What `make test-all` and `make lint` go through.
+LUAS = lua5.1 lua5.2 lua5.3 lua5.4 lua5.5 luajit
+INSTALLED_LUAS = $(foreach lua,$(LUAS),$(if $(shell command -v $(lua)),$(lua)))
+
+.PHONY: all help demo test test-all torture lint strict bench emulator env install uninstall
+.PHONY: clean format docs tools-run tools-test tools-lint tools-bench tools-torture
+.PHONY: tools-docs
 
 all: $(CORE) $(PROGRAM)
 
 help:
 	@echo 'make            build the module'
 	@echo 'make demo       clear three overrides on the emulator'
-	@echo 'make test       run all specs'
+	@echo 'make test       run all specs; LUA_VERSION=5.1 or LUA=luajit for another Lua'
+	@echo 'make test-all   run them on every Lua that is installed'
 	@echo 'make torture    run every fault there is; MODE=quick for a part of them'
 	@echo 'make emulator   run the emulator until Ctrl-C, to prototype without a key'
 	@echo 'make env        print the exports that let any Lua use this checkout'
 	@echo 'make install    install to PREFIX ($(PREFIX)), under DESTDIR'
 	@echo 'make uninstall  take it out again'
 	@echo 'make bench      measure, beside C programs that do the same'
+	@echo 'make docs       write the API documentation to doc/'
 	@echo 'make lint       luacheck, clang-tidy, cppcheck, formatting'
 	@echo 'make format     put the C sources in form'
 	@echo 'make clean      remove build/'
@@ -93,8 +107,8 @@ $(PROGRAM): $(TEMPLATE) Makefile
 	@$(call write_program,$@,$(CURDIR)/lua,$(CURDIR)/$(BUILD))
 
 # Each asks .ci/install for the programs and libraries that it uses itself.
-tools-run tools-test tools-lint tools-bench tools-torture: tools-%:
-	@.ci/install $*
+tools-run tools-test tools-lint tools-bench tools-torture tools-docs: tools-%:
+	@env LUA='$(LUA)' ENGINE='$(ENGINE)' .ci/install $*
 
 demo: tools-run
 	@$(MAKE) -s all
@@ -102,8 +116,11 @@ demo: tools-run
 
 test: tools-test
 	@$(MAKE) -s all
-	@EMULATOR_RECORD=1 $(EMULATOR) run env $(CHECKOUT_ENV) LUA='$(LUA)' \
+	@EMULATOR_RECORD=1 $(EMULATOR) run env $(CHECKOUT_ENV) LUA='$(LUA)' BUILD='$(BUILD)' \
 	  spec/run $(SPECS)
+
+test-all: tools-test
+	@spec/run-all $(INSTALLED_LUAS)
 
 MODE ?= full
 torture: tools-torture
@@ -124,9 +141,16 @@ env:
 	@echo "export LUA_CPATH='$(CHECKOUT_CPATH)'"
 	@echo "export PATH='$(CURDIR)/$(BUILD)/bin':\"\$$PATH\""
 
-lint: tools-lint
+# Every C file, with the headers of each Lua and by each compiler: none may warn.
+strict:
+	@for lua in $(INSTALLED_LUAS); do for cc in gcc clang; do \
+	  echo "compile for $$lua with $$cc"; \
+	  $(MAKE) -s LUA=$$lua CC=$$cc CFLAGS='-O2 -Werror' BUILD=build/strict/$$lua-$$cc || exit 1; \
+	done; done
+
+lint: tools-lint strict
 	luacheck --quiet lua spec examples .luacheckrc
-	shellcheck .ci/install .ci/run spec/run spec/server/emulator \
+	shellcheck .ci/install .ci/run spec/run spec/run-all spec/server/emulator \
 	  spec/server/certificates spec/bench/run $(TORTURE_SCRIPTS)
 	clang-format --dry-run --Werror csrc/*.[ch] spec/*/*.[ch]
 	clang-tidy --quiet csrc/*.c -- -std=c99 $(LUA_CFLAGS) $(CURL_CFLAGS)
@@ -135,6 +159,19 @@ lint: tools-lint
 
 format: tools-lint
 	clang-format -i csrc/*.[ch]
+
+# The modules that users see. LDoc reads them as .ldoc/filter.lua rewrites them.
+DOCUMENTED = init client selection errors events iterator loops types transport mock
+
+docs: tools-docs
+	@rm -rf build/docs doc && mkdir -p build/docs/src
+	@for module in $(DOCUMENTED); do \
+	  $(LUA) .ldoc/filter.lua lua/leadping/$$module.lua >build/docs/src/$$module.lua \
+	    || exit 1; \
+	done
+	@cp .ldoc/config.ld build/docs
+	@cd build/docs && ldoc --fatalwarnings -c config.ld -d '$(CURDIR)/doc' . >/dev/null
+	@echo 'doc/index.html'
 
 # Lua looks below these by itself. LuaRocks, which gives its own directories and
 # no PREFIX, sees to it.

@@ -18,7 +18,7 @@ Gives the resulting number selection as a typed Lua table.]],
 }
 
 dependencies = {
-  "lua >= 5.4",
+  "lua >= 5.1",
   "lua-cjson >= 2.1.0",
   "argparse >= 0.7.0",
 }

@@ -1,9 +1,12 @@
 /* decode.c: JSON text to a Lua table, in one pass guided by the schema.
  * Strict RFC 8259: what is not JSON is refused, and so is a field of the wrong
- * type. Knows no HTTP. Values of unknown fields are checked here and then
- * given, as text, to the function that the caller passes (lua-cjson's).
+ * type. Knows no HTTP. In unknown fields null is lua-cjson's, the NULL pointer,
+ * and arrays have the metatable that the caller passes.
  * MIT, see LICENSE. */
+#include <errno.h>
+#include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compat.h"
@@ -13,9 +16,9 @@
 
 #define DEPTH_MAX 100 /* of arrays and objects inside an unknown field */
 
-/* Lua's stack while decoding: 1 the text, 2 the function for unknown values,
- * above them the tables under construction, outermost first. */
-enum { TEXT = 1, DECODE_UNKNOWN = 2 };
+/* Lua's stack while decoding: 1 the text, 2 the metatable of arrays in unknown
+ * fields, above them the tables under construction, outermost first. */
+enum { TEXT = 1, ARRAY_METATABLE = 2 };
 
 struct decoder {
   lua_State *L;
@@ -278,7 +281,7 @@ static void push_raw_string(lua_State *L, const struct raw_string *raw)
   else lua_pushlstring(L, raw->start, raw->length);
 }
 
-/* ---- values that only need checking ---- */
+/* ---- numbers ---- */
 
 static int skip_digits(struct decoder *d)
 {
@@ -305,6 +308,40 @@ static int skip_number(struct decoder *d)
   return 1;
 }
 
+/* Pushes a whole number as an integer, which in Lua 5.3 is a type of its own;
+ * 0 where it does not fit into one, or is -0. */
+static int push_integer(lua_State *L, const char *text, const char *end)
+{
+  char *stop;
+  long long value;
+  errno = 0;
+  value = strtoll(text, &stop, 10);
+  if (stop != end || errno || (lua_Integer)value != value) return 0;
+  if (value == 0 && *text == '-') return 0;
+  lua_pushinteger(L, (lua_Integer)value);
+  return 1;
+}
+
+/* strtod follows the locale, which JSON does not. */
+static void push_float(lua_State *L, const char *text, const char *end)
+{
+  lua_pushlstring(L, text, (size_t)(end - text));
+  luaL_gsub(L, lua_tostring(L, -1), ".", localeconv()->decimal_point);
+  lua_pushnumber(L, strtod(lua_tostring(L, -1), NULL));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+static int read_number(struct decoder *d)
+{
+  const char *start = d->p;
+  if (!skip_number(d)) return 0;
+  if (!push_integer(d->L, start, d->p)) push_float(d->L, start, d->p);
+  return 1;
+}
+
+/* ---- lists ---- */
+
 /* Steps over the opening bracket. Sets *more to whether an element follows. */
 static void open_list(struct decoder *d, char close, int *more)
 {
@@ -327,11 +364,13 @@ static int next_in_list(struct decoder *d, char close, int *more)
   return 1;
 }
 
-/* Reads `"name" :` and the space behind it. */
-static int read_name(struct decoder *d, struct raw_string *name)
+/* Reads `"name" :` and the space behind it; pushes the name. */
+static int read_name(struct decoder *d)
 {
+  struct raw_string name;
   if (peek(d) != '"') return fail_expected(d, "a field's name");
-  if (!read_raw_string(d, name)) return 0;
+  if (!read_raw_string(d, &name)) return 0;
+  push_raw_string(d->L, &name);
   skip_space(d);
   if (peek(d) != ':') return fail(d, "':' expected");
   d->p++;
@@ -339,39 +378,7 @@ static int read_name(struct decoder *d, struct raw_string *name)
   return 1;
 }
 
-static int skip_value(struct decoder *d, int depth);
-
-/* An array or an object, by its closing bracket. */
-static int skip_list(struct decoder *d, char close, int depth)
-{
-  struct raw_string name;
-  int more;
-  if (depth == DEPTH_MAX) return fail(d, "nested deeper than 100 levels");
-  open_list(d, close, &more);
-  while (more) {
-    if (close == '}' && !read_name(d, &name)) return 0;
-    if (!skip_value(d, depth + 1) || !next_in_list(d, close, &more)) return 0;
-  }
-  return 1;
-}
-
-static int skip_value(struct decoder *d, int depth)
-{
-  struct raw_string string;
-  switch (peek(d)) {
-  case '{': return skip_list(d, '}', depth);
-  case '[': return skip_list(d, ']', depth);
-  case '"': return read_raw_string(d, &string);
-  case 't': return read_word(d, "true", 4);
-  case 'f': return read_word(d, "false", 5);
-  case 'n': return read_null(d);
-  default:
-    if (!type_at(d)) return fail_expected(d, "a value");
-    return skip_number(d);
-  }
-}
-
-/* ---- values of the schema: each pushes one value ---- */
+/* ---- values of any field: each pushes one value ---- */
 
 static int read_boolean(struct decoder *d)
 {
@@ -388,6 +395,50 @@ static int read_string(struct decoder *d)
   push_raw_string(d->L, &raw);
   return 1;
 }
+
+/* ---- values of unknown fields: each pushes one value ---- */
+
+static int read_unknown(struct decoder *d, int depth);
+
+/* An array or an object, by its closing bracket. */
+static int read_unknown_list(struct decoder *d, char close, int depth)
+{
+  lua_State *L = d->L;
+  int more, i;
+  if (depth == DEPTH_MAX) return fail(d, "nested deeper than 100 levels");
+  luaL_checkstack(L, LUA_MINSTACK, "decode");
+  lua_newtable(L);
+  if (close == ']') {
+    lua_pushvalue(L, ARRAY_METATABLE);
+    lua_setmetatable(L, -2);
+  }
+  open_list(d, close, &more);
+  for (i = 1; more; i++) {
+    if (close == ']') lua_pushinteger(L, i);
+    else if (!read_name(d)) return 0;
+    if (!read_unknown(d, depth + 1)) return 0;
+    lua_rawset(L, -3);
+    if (!next_in_list(d, close, &more)) return 0;
+  }
+  return 1;
+}
+
+static int read_unknown(struct decoder *d, int depth)
+{
+  switch (peek(d)) {
+  case '{': return read_unknown_list(d, '}', depth);
+  case '[': return read_unknown_list(d, ']', depth);
+  case '"': return read_string(d);
+  case 't':
+  case 'f': return read_boolean(d);
+  case 'n': lua_pushlightuserdata(d->L, NULL); return read_null(d);
+  default:
+    if (!type_at(d)) return fail_expected(d, "a value");
+    return read_number(d);
+  }
+}
+
+/* ---- values of the schema: each pushes one value ---- */
 
 static int read_object(struct decoder *d, const struct object *object);
 
@@ -427,17 +478,6 @@ static int read_field(struct decoder *d, const struct field *field)
   return fail_expected(d, field_type_names[field->type]);
 }
 
-/* Pushes what DECODE_UNKNOWN makes of the value that stands here. */
-static int read_unknown(struct decoder *d)
-{
-  const char *start = d->p;
-  if (!skip_value(d, 0)) return 0;
-  lua_pushvalue(d->L, DECODE_UNKNOWN);
-  lua_pushlstring(d->L, start, (size_t)(d->p - start));
-  lua_call(d->L, 1, 1);
-  return 1;
-}
-
 static const struct field *find_field(const struct object *object,
                                       const char *name, size_t length)
 {
@@ -475,7 +515,6 @@ static int read_member_name(struct decoder *d, const struct object *object,
                             const struct field *expected,
                             const struct field **field)
 {
-  struct raw_string name = {NULL, 0, 0};
   const char *text;
   size_t length;
   *field = expected;
@@ -483,8 +522,7 @@ static int read_member_name(struct decoder *d, const struct object *object,
     lua_pushstring(d->L, expected->name);
     return 1;
   }
-  if (!read_name(d, &name)) return 0;
-  push_raw_string(d->L, &name);
+  if (!read_name(d)) return 0;
   text = lua_tolstring(d->L, -1, &length);
   *field = find_field(object, text, length);
   return 1;
@@ -502,7 +540,7 @@ static int read_member(struct decoder *d, const struct object *object,
   if (!read_member_name(d, object, &object->fields[*next], &field)) return 0;
   set_place(d, field);
   if (field) *next = (unsigned)(field - object->fields + 1) % object->count;
-  done = field ? read_field(d, field) : read_unknown(d);
+  done = field ? read_field(d, field) : read_unknown(d, 0);
   if (!done) return 0;
   lua_rawset(d->L, -3);
   return 1;
@@ -552,7 +590,7 @@ static int push_failure(struct decoder *d)
   char byte[32];
   (void)snprintf(byte, sizeof byte, "%lu",
                  (unsigned long)(d->p - d->start) + 1);
-  lua_settop(L, DECODE_UNKNOWN);
+  lua_settop(L, ARRAY_METATABLE);
   lua_pushnil(L);
   push_path(d);
   lua_pushfstring(L, "byte %s%s%s%s%s%s", byte, d->outer ? ", " : ": ",
@@ -562,16 +600,16 @@ static int push_failure(struct decoder *d)
   return 2;
 }
 
-/* decode(text, decode_unknown) -> table | nil, where and what is wrong.
- * decode_unknown: called with the text of each unknown field's value. */
+/* decode(text, array_metatable) -> table | nil, where and what is wrong.
+ * array_metatable: for arrays of unknown fields, which may be empty. */
 int core_decode(lua_State *L)
 {
   struct decoder d = {0};
   size_t length;
   d.start = d.p = luaL_checklstring(L, TEXT, &length);
   d.end = d.start + length;
-  luaL_checktype(L, DECODE_UNKNOWN, LUA_TFUNCTION);
-  lua_settop(L, DECODE_UNKNOWN);
+  luaL_checktype(L, ARRAY_METATABLE, LUA_TTABLE);
+  lua_settop(L, ARRAY_METATABLE);
   d.L = L;
   luaL_checkstack(L, 32, "decode");
   return read_text(&d) ? 1 : push_failure(&d);

@@ -82,14 +82,18 @@ static lua_Hook main_hook(lua_State *L, lua_State **thread)
 }
 
 /* lua.c sets its Ctrl-C hook on the main thread only. Where we wait in a
- * coroutine, a hook that came since the submit is moved here. */
+ * coroutine, a hook that came since the submit is moved here: taken there
+ * first, as all threads of LuaJIT share one. */
 static void move_hook(const struct session *s, lua_State *L)
 {
   lua_State *thread;
   lua_Hook hook = main_hook(L, &thread);
+  int mask, count;
   if (!hook || hook == s->main_hook || thread == L) return;
-  lua_sethook(L, hook, lua_gethookmask(thread), lua_gethookcount(thread));
+  mask = lua_gethookmask(thread);
+  count = lua_gethookcount(thread);
   lua_sethook(thread, NULL, 0, 0);
+  lua_sethook(L, hook, mask, count);
 }
 
 /* ---- methods ---- */
@@ -292,6 +296,7 @@ static const luaL_Reg methods[] = {
 
 void session_register(lua_State *L)
 {
+  keep_main_thread(L);
   luaL_newmetatable(L, METATABLE);
   set_functions(L, methods);
   lua_pushvalue(L, -1);

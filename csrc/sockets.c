@@ -146,8 +146,8 @@ void sockets_leave(struct sockets *s, struct use *use, int timed_out,
   if (!found) return;
   found->users--;
   if (multiplexed) found->multiplexed = 1;
-  if (!timed_out || found->heard != use->heard) return;
-  found->silences++;
+  if (!timed_out) return;
+  if (found->heard == use->heard) found->silences++;
   if (found->users == 0 || found->silences >= SILENCES_MAX) end(found);
 }
 

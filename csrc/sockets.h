@@ -34,8 +34,9 @@ void sockets_join(struct sockets *sockets, struct use *use, int port);
 void sockets_hear(struct sockets *sockets, const struct use *use);
 
 /* The request is over. libcurl keeps an HTTP/2 connection whose stream timed
- * out: one that has gone silent is ended here, or it would take each later
- * request with it. multiplexed: requests share the connection, HTTP/2's way. */
+ * out: where no other request uses it, or it has gone silent, it is ended here,
+ * or it would take each later request with it. multiplexed: requests share the
+ * connection, HTTP/2's way. */
 void sockets_leave(struct sockets *sockets, struct use *use, int timed_out,
                    int multiplexed);
 

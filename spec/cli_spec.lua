@@ -264,11 +264,9 @@ cannot send now: 1
     assert.is_nil(output:find("\27"))
   end)
 
-  it("ends in good order where nobody reads its results", function()
-    local output, status = support.leadping(
-      "clear --yes --rate none --concurrency 1 head-1 head-2 head-3 | head -n 1")
-    assert.equal(0, status)
-    assert.equal(1, #lines_of(output))
+  it("names a file safely", function()
+    refuse(2, "leadping: cannot read /no\\x1Bwhere: No such file or directory",
+      "clear --file '/no\27where'")
   end)
 end)
 

@@ -61,7 +61,7 @@ describe("leadping.core: decode, at a buffer's end", function()
       for length = 1000, 1060 do
         local plain = ("a"):rep(length)
         local text = ('{"number":"%s%s\\n%s"}'):format(plain, row[1], plain)
-        assert.equal(plain .. row[2] .. "\n" .. plain, core.decode(text, print).number)
+        assert.equal(plain .. row[2] .. "\n" .. plain, core.decode(text, {}).number)
       end
     end
   end)
@@ -69,7 +69,7 @@ end)
 
 describe("leadping.core: decode", function()
   it("refuses a name without quotes in a long text", function()
-    local _, message = core.decode('{canSend:true,"later":"' .. ("a"):rep(50) .. '"}', print)
+    local _, message = core.decode('{canSend:true,"later":"' .. ("a"):rep(50) .. '"}', {})
     assert.matches("^byte 2: a field's name expected", message)
   end)
 end)
@@ -209,7 +209,7 @@ describe("a SIGPIPE", function()
       local pending = 0
       for line in io.lines "/proc/self/status" do
         local set = line:match "^S%%a+Pnd:%%s*(%%x+)"
-        if set then pending = pending + tonumber(set, 16) // 0x1000 %% 2 end
+        if set then pending = pending + math.floor(tonumber(set, 16) / 0x1000) %% 2 end
       end
       print(pending)
     ]]):format(id, id)

@@ -257,7 +257,7 @@ end)
 describe("leadping.decode: unknown fields", function()
   local VALUES = {
     "null", "true", "false", '""', '"text"', "0", "-1", "12.5", "1e3", "1E-3",
-    "0.1", "12345678901234567", "1e308", "[]", "{}", "[1,[2,[3,null]],false]",
+    "0.1", "1e308", "[]", "{}", "[1,[2,[3,null]],false]",
     '{"a":{"b":[{"c":null}]}}', [["\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00\u0000"]],
     '"\226\128\168 \240\159\152\128"', '[ 1 , 2 ]', '{ "a" : 1 , "b" : [ ] }',
   }
@@ -272,6 +272,36 @@ describe("leadping.decode: unknown fields", function()
     end
   end)
 
+  --- The value read, and its subtype; before Lua 5.3 all numbers are floats.
+  local function read_number(text)
+    local value = accepted('{"x":' .. text .. "}").x
+    return value, math.type and math.type(value)
+  end
+
+  it("reads whole numbers exactly, as integers where Lua has them", function()
+    for _, text in ipairs {
+      "0", "1", "-1", "9007199254740993", "12345678901234567", "9223372036854775807",
+      "-9223372036854775808",
+    } do
+      local value, subtype = read_number(text)
+      assert.equal(tonumber(text), value)
+      assert.equal(math.type and "integer", subtype)
+    end
+  end)
+
+  it("reads as floats what has a point or an exponent, fits no integer, or is -0", function()
+    for _, text in ipairs {
+      "0.0", "1.0", "-2.50", "1e3", "1E-3", "5e-324", "1.7976931348623157e308", "1e999",
+      "-1e999", "9223372036854775808", "-9223372036854775809", "18446744073709551616",
+      "123456789012345678901234567890", "0." .. ("0"):rep(5000) .. "1", "-0",
+    } do
+      local value, subtype = read_number(text)
+      assert.equal(tonumber(text), value)
+      assert.equal(math.type and "float", subtype, text)
+    end
+    assert.equal(-math.huge, 1 / (read_number "-0"))
+  end)
+
   it("keeps null as cjson.null", function()
     local selection = accepted '{"x":null,"eligibleNumbers":[{"y":null,"z":[null]}]}'
     assert.equal(cjson.null, rawget(selection, "x"))
@@ -279,11 +309,15 @@ describe("leadping.decode: unknown fields", function()
     assert.equal(cjson.null, selection.eligibleNumbers[1].z[1])
   end)
 
-  it("does not follow what the program sets on the shared lua-cjson", function()
-    local depth = 1000
-    finally(function() cjson.decode_max_depth(depth) end)
-    cjson.decode_max_depth(1)
-    assert.same({ { 1 } }, accepted('{"x":[[1]]}').x)
+  it("tells arrays from objects, empty ones too", function()
+    local x = accepted('{"x":[[],{},[1],{"a":1}]}').x
+    local mark = getmetatable(x)
+    assert.is_table(mark)
+    assert.equal(mark, getmetatable(x[1]))
+    assert.equal(mark, getmetatable(x[3]))
+    assert.is_nil(getmetatable(x[2]))
+    assert.is_nil(getmetatable(x[4]))
+    if cjson.array_mt then assert.equal(cjson.array_mt, mark) end -- OpenResty's
   end)
 
   it("accepts 100 levels of arrays, objects and both", function()
@@ -656,7 +690,7 @@ describe("leadping.decode: beside lua-cjson", function()
       contract "selection-cannot-send", "{}", ' {"canSend":true}\n',
       [[{"setupMessage":"\u00e9\ud83d\ude00\u0000\"\\\/\b\f\n\r\t"}]],
       '{"number":"a","number":"b"}', '{"number":"a","number":null}',
-      '{"x":[1,2.5,-0.5e-3,1e999,-1e999,12345678901234567890],"y":{"z":[[],{}]}}',
+      '{"x":[1,2.5,-0.5e-3,1e999,-1e999,1.5e300],"y":{"z":[[],{}]}}',
       '{"eligibleNumbers":[{"label":"a"},{"label":null,"isSelected":true},{}]}',
       '{"\\u0000":"\\u0000","":""}',
     }
@@ -669,11 +703,10 @@ describe("leadping.decode: beside lua-cjson", function()
     end
   end)
 
-  it("refuses what lua-cjson lets pass", function()
+  it("refuses what one lua-cjson or the other lets pass", function()
     for _, body in ipairs {
       '{"x":NaN}', '{"x":0x10}', '{"x":01}', '{"x":Infinity}', "{}\0x", '{"x":"\255"}',
     } do
-      assert.is_true((pcall(cjson.decode, body)), body)
       refusal(body)
     end
   end)

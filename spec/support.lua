@@ -117,13 +117,20 @@ local function assignments(variables)
 end
 
 support.lua = os.getenv "LUA" or "lua5.4"
+support.lua_version = _VERSION:match("%d+%.%d+") -- LuaJIT is a 5.1
+
+--- A command's exit status, of what os.execute returned: in Lua 5.1 the status
+-- as wait(2) has it.
+local function exit_status(first, _, code)
+  return code or first / 256
+end
 
 --- Runs a shell command; all that it printed, and its exit status.
 ---@param variables table? name -> value, or false to unset
 function support.shell(command, variables)
   local path = os.tmpname()
-  local _, _, status = os.execute(("env %s sh -c %s >%s 2>&1"):format(
-    assignments(variables), quote(command), path))
+  local status = exit_status(os.execute(("env %s sh -c %s >%s 2>&1"):format(
+    assignments(variables), quote(command), path)))
   local output = support.read(path)
   os.remove(path)
   assert(not output:find(support.key, 1, true), "a child process printed the key")
@@ -139,6 +146,59 @@ function support.run(program, variables)
   return output, status
 end
 
+-- A process in the background.
+local Process = {}
+Process.__index = Process
+
+--- Starts a shell command in the background. What it prints to stdout and
+-- stderr is kept together.
+---@param variables table? name -> value, or false to unset
+function support.start(command, variables)
+  local self = setmetatable(
+    { pid_path = os.tmpname(), output = os.tmpname(), status = os.tmpname() }, Process)
+  os.remove(self.status)
+  local with_pid = ("echo $$ >%s; exec env %s %s"):format(self.pid_path,
+    assignments(variables), command)
+  local pipe = io.popen(("{ sh -c %s; echo $? >%s.part; mv %s.part %s; } >%s 2>&1 & echo $!")
+    :format(quote(with_pid), self.status, self.status, self.status, self.output))
+  pipe:read("*l")
+  pipe:close()
+  return self
+end
+
+--- Waits until a file holds a text; the whole content.
+local function wait_for_text(path, text)
+  return support.eventually(function()
+    local content = support.read(path)
+    return content and content:find(text, 1, true) and content
+  end)
+end
+
+--- Waits until it has printed a text; all that it printed.
+function Process:wait_for(text)
+  return wait_for_text(self.output, text)
+end
+
+---@param name string of a signal, without SIG
+function Process:kill(name)
+  os.execute(("kill -%s %s"):format(name, support.read(self.pid_path):match("%d+")))
+end
+
+--- Waits for its end; all that it printed, and its exit status as a shell has it.
+function Process:finish()
+  local status = tonumber(wait_for_text(self.status, "\n"):match("%d+"))
+  local output = support.read(self.output)
+  for _, path in ipairs { self.pid_path, self.output, self.status } do os.remove(path) end
+  assert(not output:find(support.key, 1, true), "a process in the background printed the key")
+  return output, status
+end
+
+--- Waits until the emulator has been asked something since the mark.
+---@param count integer? how often, 1 where not given
+function support.wait_for_request(mark, count)
+  support.eventually(function() return #(support.requests(mark)) >= (count or 1) end)
+end
+
 local function working_directory()
   local pipe = io.popen("pwd")
   local path = pipe:read("*l")
@@ -147,10 +207,10 @@ local function working_directory()
 end
 
 --- The command line program, as `make` builds it for the Lua that runs here.
-support.program = ("%s/build/%s/bin/leadping"):format(working_directory(),
-  _VERSION:match("%d+%.%d+"))
+support.program = ("%s/%s/bin/leadping"):format(working_directory(), environment "BUILD")
 
---- Runs the command line program off a terminal.
+--- Runs the command line program off a terminal, in the emulator's directory: a
+-- journal that it may write goes away with that.
 ---@param arguments string as a shell reads them; may end in redirections
 ---@param variables table? name -> value, or false to unset
 ---@return string output what it printed to stdout
@@ -159,8 +219,8 @@ support.program = ("%s/build/%s/bin/leadping"):format(working_directory(),
 function support.leadping(arguments, variables)
   local given, path = { LEADPING_API_KEY = support.key }, os.tmpname()
   for name, value in pairs(variables or {}) do given[name] = value end
-  local output, status = support.shell(("%s 2>%s </dev/null %s"):format(
-    support.program, path, arguments), given)
+  local output, status = support.shell(("cd %s; %s 2>%s </dev/null %s"):format(
+    support.directory, support.program, path, arguments), given)
   local complaints = support.read(path)
   os.remove(path)
   assert(not complaints:find(support.key, 1, true), "the program printed the key")

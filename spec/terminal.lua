@@ -39,7 +39,7 @@ end
 ---@param has_escapes boolean? colors too
 function Terminal:screen(has_escapes)
   local shown = self:tmux("capture-pane -p -J" .. (has_escapes and " -e" or ""))
-  return (shown:gsub("[ \n]+\n", "\n"):gsub("%s*$", ""))
+  return (shown:gsub(" +\n", "\n"):gsub("%s*$", ""))
 end
 
 --- Waits until it shows a text; the screen.

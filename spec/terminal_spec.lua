@@ -135,4 +135,79 @@ Type 3 to clear their overrides:]]):format(support.http, a, c),
       assert.is_nil(terminal:screen(true):find("\27", 1, true))
     end
   end)
+
+  --- What differs from run to run, made the same.
+  local function even(screen)
+    return (screen:gsub("[%d.]+/s  %d+ s left", "N/s  N s left")
+      :gsub("leadping%-%d+%-%d+%.journal", "leadping-TIME.journal")
+      :gsub(support.http:gsub("%p", "%%%0"), "URL"))
+  end
+
+  it("is stopped by Ctrl-C in good order, and goes on by the command that it prints", function()
+    open()
+    support.write(terminal.directory .. "/leads.txt",
+      "lead-1\ncannot-send-2\nfault:slow-1:session\nlead-4\ncannot-send-5\n")
+    terminal:run("leadping clear --file leads.txt --concurrency 1")
+    terminal:wait_for("overrides:")
+    terminal:enter("5")
+    assert.equal([[
+5 conversations on URL, about 1 s at 4.5 requests a second
+first  lead-1
+last   cannot-send-5
+Type 5 to clear their overrides: 5
+done     lead-1  (512) 555-0188  can send  LocalArea
+done     cannot-send-2  no number  cannot send  Add a phone number before sending.
+2/5  N/s  N s left]], even(terminal:wait_for("2/5")))
+    terminal:press("C-c")
+    assert.matches("\nfinishing 1 in flight; press Ctrl%-C again to drop it\n2/5  ",
+      terminal:wait_for("finishing"))
+    local screen, status = terminal:finish()
+    assert.equal(130, status)
+    assert.equal([[
+done     fault:slow-1:session  (512) 555-0188  can send  StickyConversation
+
+3 done, 0 failed, 0 unknown, 2 not sent
+cannot send now: 1
+  cannot-send-2  no number  Add a phone number before sending.
+leadping: interrupted
+to go on: leadping clear --resume --journal=leadping-TIME.journal --yes --concurrency=1
+status 130
+$]], even(screen):match("drop it\n(.*)$"))
+
+    local _, mark = support.requests()
+    terminal:run(screen:match("\nto go on: ([^\n]*)\n"))
+    screen, status = terminal:finish()
+    assert.equal(0, status)
+    assert.equal([[
+done     lead-4  (512) 555-0143  can send  LeadAssigned
+done     cannot-send-5  no number  cannot send  Add a phone number before sending.
+
+2 done, 0 failed, 0 unknown, 0 not sent, 3 done before
+cannot send now: 1
+  cannot-send-5  no number  Add a phone number before sending.
+status 0
+$]], screen)
+    assert.equal(2, #(support.requests(mark)))
+  end)
+
+  it("drops what is in flight at the second Ctrl-C", function()
+    open():run("leadping clear --yes --rate none d-1 fault:never:d --journal run.journal")
+    terminal:wait_for("1/2")
+    terminal:press("C-c")
+    terminal:wait_for("finishing 1 in flight")
+    terminal:press("C-c")
+    local screen, status = terminal:finish()
+    assert.equal(130, status)
+    assert.equal([[
+unknown  fault:never:d  cancelled: dropped while in flight; look at the conversation, ]] .. [[
+or send it again
+
+1 done, 0 failed, 1 unknown, 0 not sent
+unknown: look at these conversations, or send them again
+  fault:never:d
+leadping: interrupted
+to go on: leadping clear --resume --journal=run.journal --yes --rate=none
+status 130
+$]], screen:match("\n(unknown  .*)$"))
+  end)
 end)

@@ -35,6 +35,11 @@ local function kind_of(status)
   return KINDS[status] or "unexpected_status"
 end
 
+--- Whether a value is a status as HTTP has them.
+function answer.is_status(value)
+  return type(value) == "number" and value % 1 == 0 and value >= 100 and value <= 999
+end
+
 --- What a status says of the override. A 5xx is not a refusal: the server, or
 -- one behind the gateway, may have failed after the change was made. A status
 -- over 599 is taken as one (RFC 9110, section 15); a 1xx is no final answer.

@@ -1,12 +1,13 @@
 -- leadping.client: the client and its methods, as users see it.
 -- Checks arguments and raises for wrong ones; everything else is delegated.
--- A client's state is kept out of the client, so that a REPL or a dump of it
+-- A client's state, its engine, is hidden in it, so that a REPL or a dump of it
 -- does not show the key.
 -- MIT, see LICENSE.
 
 local answer = require "leadping.answer"
 local Engine = require "leadping.engine"
 local errors = require "leadping.errors"
+local hidden = require "leadping.hidden"
 local iterator = require "leadping.iterator"
 local options = require "leadping.options"
 local request = require "leadping.request"
@@ -15,8 +16,6 @@ local settings = require "leadping.settings"
 ---@class leadping.Client
 local Client = { __name = "leadping.client" }
 Client.__index = Client
-
-local engines = setmetatable({}, { __mode = "k" }) -- client -> engine, or false
 
 --- Raises at the line that called the public function.
 local function raise(method, message)
@@ -29,7 +28,7 @@ end
 
 --- The client's engine, and what is wrong where it has none.
 local function get_engine(client, method)
-  local engine = engines[client]
+  local engine = hidden.get(client)
   if engine then return engine end
   if engine == false then return nil, "the client is closed" end
   return nil, ("bad argument 'self' (a client expected, got %s): call "
@@ -37,7 +36,7 @@ local function get_engine(client, method)
 end
 
 --- Makes a client.
----@param given table? see leadping.options
+---@param given leadping.ClientOptions?
 ---@return leadping.Client? client
 ---@return leadping.Error? err no_api_key
 function Client.new(given)
@@ -45,14 +44,14 @@ function Client.new(given)
   if wrong then raise("leadping.new", wrong) end
   if not values then return nil, err end
   local client = setmetatable({}, Client)
-  engines[client] = Engine.new(values)
+  hidden.set(client, Engine.new(values))
   return client
 end
 
 --- Clears a conversation's sender-number override: the conversation goes back
 -- to automatic choice. DELETE /phone-numbers/outgoing/conversation/{id}/override
 ---@param id string the conversation's id, as the API gives it, not escaped
----@param given table? timeout, attempt_timeout, max_retries
+---@param given leadping.CallOptions?
 ---@return leadping.Selection? selection the number that is chosen now
 ---@return leadping.Error? err
 ---@return leadping.Response? response the last answer, where one came whole
@@ -101,8 +100,7 @@ end
 -- that no further id is sent: the key was refused, the API asks for too long a
 -- pause, or `max_failures` ids in a row met a server or connection error.
 ---@param ids string[]|fun(): string? asked for the next only when it can be sent
----@param given table? concurrency, rate, max_failures; for each id timeout,
--- attempt_timeout, max_retries
+---@param given leadping.RunOptions?
 ---@return fun(): string?, leadping.Selection?, leadping.Error?, leadping.Response?
 ---@return nil
 ---@return nil
@@ -149,7 +147,7 @@ end
 function Client:response(status, headers, body)
   local engine, wrong = get_engine(self, "response")
   if not engine then raise("response", wrong) end
-  if type(status) ~= "number" or status % 1 ~= 0 or status < 100 or status > 999 then
+  if not answer.is_status(status) then
     raise("response", type_error("status", "a whole number from 100 to 999", status))
   end
   local lower, bad_header = answer.headers(headers == nil and {} or headers)
@@ -172,8 +170,8 @@ function Client:close()
   local engine, wrong = get_engine(self, "close")
   if engine then
     engine:close()
-    engines[self] = false
-  elseif engines[self] == nil then
+    hidden.set(self, false)
+  elseif hidden.get(self) == nil then
     raise("close", wrong)
   end
 end
@@ -181,7 +179,7 @@ end
 Client.__close = Client.close
 
 function Client:__tostring()
-  local engine = engines[self]
+  local engine = hidden.get(self)
   return engine and ("leadping.client: %s"):format(engine.settings.base_url)
     or "leadping.client: closed"
 end

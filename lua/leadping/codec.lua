@@ -1,6 +1,6 @@
 -- leadping.codec: JSON text to selections and back.
--- decode is csrc/decode.c with lua-cjson for unknown fields; encode follows the
--- same schema. Neither knows HTTP.
+-- decode is csrc/decode.c; encode follows the same schema, with lua-cjson for
+-- strings. Neither knows HTTP.
 -- MIT, see LICENSE.
 
 local core = require "leadping.core"
@@ -37,7 +37,7 @@ end
 ---@return leadping.Selection? selection
 ---@return string? message where and what is wrong
 function codec.decode(body)
-  local selection, message = core.decode(body, json.decode)
+  local selection, message = core.decode(body, json.array_mt)
   if not selection then return nil, message end
   return setmetatable(selection, Selection)
 end
@@ -77,7 +77,7 @@ local function encode_number(value)
 end
 
 local function is_array(value)
-  return #value > 0 or (json.array_mt and getmetatable(value) == json.array_mt)
+  return #value > 0 or getmetatable(value) == json.array_mt
 end
 
 --- Raises where a list holds names as well, which JSON has no form for.

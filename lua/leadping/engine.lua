@@ -10,6 +10,7 @@ local pace = require "leadping.pace"
 local retry = require "leadping.retry"
 local Run = require "leadping.run"
 local Stream = require "leadping.stream"
+local transport = require "leadping.transport"
 
 local IDLE = 3600 -- seconds, where no call waits for a moment of its own
 
@@ -24,8 +25,8 @@ end
 
 --- A new engine.
 ---@param settings table see leadping.settings
----@param with table? what to use in place of the real clock (seconds, going
--- on), time (seconds since the epoch), random (in [0, 1)) and wait
+---@param with table? what to use in place of the transport's clock (seconds,
+-- going on), time (seconds since the epoch), random (in [0, 1)) and wait
 function Engine.new(settings, with)
   with = with or {}
   return setmetatable({
@@ -33,7 +34,7 @@ function Engine.new(settings, with)
     budget = retry.budget(),
     pace = pace.new(),
     listener = events.listener(settings),
-    clock = with.clock or core.clock,
+    clock = with.clock or transport.clock(settings.transport),
     time = with.time or os.time,
     random = with.random or math.random,
     loop = get_loop(settings, with),

@@ -42,7 +42,7 @@ end
 --- What is known of the override, behind one attempt without a whole answer.
 -- What went over a limit or could not be unpacked did arrive: its status tells.
 local function outcome(result)
-  if (result.sends or 0) == 0 then return "not_sent" end
+  if result.sends == 0 then return "not_sent" end
   if result.status and (result.kind == "too_large" or result.kind == "decode") then
     return answer.outcome(result.status)
   end

@@ -3,24 +3,24 @@
 -- Lua 5.4 closes it at once, other versions when it is collected.
 -- MIT, see LICENSE.
 
+local hidden = require "leadping.hidden"
+
 local iterator = {}
 
 ---@class leadping.Run
 local Handle = { __name = "leadping.run" }
 Handle.__index = Handle
 
-local streams = setmetatable({}, { __mode = "k" }) -- handle -> stream
-
 --- Sends no further id and gives up retries that wait. What is in flight goes
 -- on, and the loop yields it; then the loop ends.
 function Handle:stop()
-  streams[self].run:stop()
+  hidden.get(self).run:stop()
 end
 
 --- Puts away what is in flight; the loop ends. What was sent may have been
 -- carried out.
 function Handle:cancel()
-  streams[self]:cancel()
+  hidden.get(self):cancel()
 end
 
 Handle.__close = Handle.cancel
@@ -42,10 +42,10 @@ end
 ---@return leadping.Run handle
 function iterator.new(stream)
   local handle = setmetatable({}, Handle)
-  streams[handle] = stream
+  hidden.set(handle, stream)
   watch_collection(handle, stream)
   local function next_result()
-    local call = streams[handle]:result()
+    local call = hidden.get(handle):result()
     if not call then return nil end
     return call.id, call:results()
   end

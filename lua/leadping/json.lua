@@ -7,8 +7,9 @@ local cjson = require "cjson"
 
 local json = cjson.new()
 
--- Where lua-cjson can (OpenResty's), it keeps [] apart from {}.
-if json.decode_array_with_array_mt then json.decode_array_with_array_mt(true) end
+-- The metatable that tells [] from {}: that of OpenResty's lua-cjson, so that a
+-- program's own cjson.encode minds it too; beside Debian's, one for us alone.
+json.array_mt = json.array_mt or {}
 
 --- The value of a JSON text; nil where it is none.
 function json.read(text)

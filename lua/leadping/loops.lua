@@ -1,7 +1,9 @@
 -- leadping.loops: how a call waits: which loop, and what a loop is.
--- Each loop is one file of loop/; a program may give a table of its own.
--- Does not wait itself.
+-- Each loop is one file of loop/, and loaded when it is used, since it needs its
+-- library; a program may give a table of its own. Does not wait itself.
 -- MIT, see LICENSE.
+
+local blocking = require "leadping.loop.blocking"
 
 local loops = {}
 
@@ -50,7 +52,8 @@ end
 --- The loop that the option names; nginx's inside nginx where it names none.
 function loops.get(value)
   if type(value) == "table" then return value end
-  return require("leadping.loop." .. (value or is_nginx() and "nginx" or "blocking"))
+  local name = value or is_nginx() and "nginx" or "blocking"
+  return name == "blocking" and blocking or require("leadping.loop." .. name)
 end
 
 return loops

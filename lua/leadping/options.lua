@@ -6,6 +6,7 @@
 local core = require "leadping.core"
 local loops = require "leadping.loops"
 local text = require "leadping.text"
+local transport = require "leadping.transport"
 
 local options = {}
 
@@ -112,20 +113,6 @@ local function is_headers(value)
   end
 end
 
-local TRANSPORT_METHODS = { "submit", "step", "next", "cancel", "close" }
-
-local function is_transport(value)
-  if type(value) ~= "table" and type(value) ~= "userdata" then
-    return "table or userdata expected"
-  end
-  for _, method in ipairs(TRANSPORT_METHODS) do
-    local ok, found = pcall(function() return value[method] end)
-    if not ok or type(found) ~= "function" then
-      return ("an object with the method %q expected"):format(method)
-    end
-  end
-end
-
 -- The table ------------------------------------------------------------------
 
 --- Rows in the order of the README's table. `call`: may be given for one call
@@ -167,11 +154,11 @@ options.list = {
     words = "lets http:// reach hosts other than loopback, key in clear" },
   { name = "loop", check = loops.check,
     default_words = "nginx inside nginx, else blocking",
-    words = "how to wait: blocking, luv, cqueues, nginx, or a table (a loop of your own)" },
+    words = "blocking, luv, cqueues, nginx, or a table that is a loop" },
   { name = "on_event", check = is_function,
     words = "called with a table for each event" },
-  { name = "transport", check = is_transport,
-    words = "a session to use in place of libcurl's" },
+  { name = "transport", check = transport.check,
+    words = "what sends in place of libcurl" },
   { name = "concurrency", check = is_integer_between(1, 100), default = 8, run = true,
     words = "requests in flight at a time" },
   { name = "rate", check = is_rate, default = 4.5, run = true,

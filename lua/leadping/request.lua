@@ -36,6 +36,19 @@ function request.url(settings, id)
   }
 end
 
+local function unescape(digits)
+  return string.char(tonumber(digits, 16))
+end
+
+--- The conversation that such a URL is for; nil where it is another URL.
+---@return string? id
+function request.conversation_id(url)
+  if url:sub(-#PATH_BEHIND) ~= PATH_BEHIND then return nil end
+  local before, segment = url:sub(1, -#PATH_BEHIND - 1):match("^(.*/)([^/]+)$")
+  if not before or before:sub(-#PATH_BEFORE) ~= PATH_BEFORE then return nil end
+  return (segment:gsub("%%(%x%x)", unescape))
+end
+
 --- The headers for a key; a new table at each call.
 function request.headers(settings, key)
   local headers = {}

@@ -5,7 +5,7 @@
 
 local text = require "leadping.text"
 
----@class leadping.Selection
+---@class leadping.Selection its fields are in leadping.types
 local Selection = { __name = "leadping.selection" }
 Selection.__index = Selection
 
@@ -16,7 +16,7 @@ local function check_self(self, method)
 end
 
 --- The eligible number that is selected.
----@return table? number nil where none is
+---@return leadping.EligibleNumber? number nil where none is
 function Selection:selected()
   check_self(self, "selected")
   for _, number in ipairs(self.eligibleNumbers or {}) do
@@ -25,7 +25,7 @@ function Selection:selected()
 end
 
 --- The eligible numbers that can send, in the API's order.
----@return table[]
+---@return leadping.EligibleNumber[]
 function Selection:sendable()
   check_self(self, "sendable")
   local numbers = {}

@@ -7,6 +7,7 @@ local core = require "leadping.core"
 local errors = require "leadping.errors"
 local options = require "leadping.options"
 local text = require "leadping.text"
+local transport = require "leadping.transport"
 
 local settings = {}
 
@@ -162,6 +163,7 @@ function settings.new(given)
   resolve_proxy(values)
   resolve_user_agent(values)
   copy_headers(values)
+  values.transport = values.transport and transport.checked(values.transport)
   values.log = environment("LEADPING_LOG")
   return values
 end

@@ -22,11 +22,15 @@ end
 
 -- one value ------------------------------------------------------------------
 
---- Of unknown fields: all of both, and the zero's sign.
+--- The zero's sign counts. lua-cjson reads no integers, and so rounds some.
+local function is_same_scalar(a, b)
+  if math.type(a) == "integer" and math.type(b) == "float" then a = a + 0.0 end
+  return a == b and (a ~= 0 or 1 / a == 1 / b)
+end
+
+--- Of unknown fields: all of both.
 local function is_same(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" then
-    return a == b and (a ~= 0 or 1 / a == 1 / b)
-  end
+  if type(a) ~= "table" or type(b) ~= "table" then return is_same_scalar(a, b) end
   for name, value in pairs(a) do
     if not is_same(value, b[name]) then return false end
   end

@@ -48,7 +48,6 @@ end
 
 --- The next id, once the journal has it; nil where the run ends.
 local function next_id(self)
-  if self.signal or self.failure or self.is_unread then return nil end
   local journal = self.with.journal
   local id = journal.pending[self.pulled + 1]
   if not id then return nil end
@@ -141,6 +140,7 @@ function Batch:finish()
     ended_by = self.ended_by and self.ended_by.kind,
     unknown = self.sums.unknown,
     failed_kinds = self.sums.failed_kinds,
+    failed_before = self.with.journal.settled.failed,
   }
 end
 

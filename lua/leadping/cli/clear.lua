@@ -89,7 +89,8 @@ local function open_journal(given, list, base_url)
 end
 
 local function new_progress(given, count)
-  if given.quiet or not terminal.can_redraw() then return Progress.NONE end
+  local has_log = os.getenv "LEADPING_LOG" == "debug" -- which has stderr to itself
+  if given.quiet or has_log or not terminal.can_redraw() then return Progress.NONE end
   return Progress.new(count, {
     file = io.stderr, clock = core.clock, rate = flags.run_options(given).rate,
     columns = function() return core.system.columns(io.stderr) end,
@@ -131,10 +132,10 @@ end
 function clear.run(given)
   local base_url = flags.base_url(given)
   local list = read_ids(given)
-  if list then confirm(list.ids, base_url, given) end
+  if not given.resume then confirm(list.ids, base_url, given) end
   local found = key.find(given)
   local account = open_journal(given, list, base_url)
-  if not list then confirm(account.pending, base_url, given) end
+  if given.resume then confirm(account.pending, base_url, given) end
   local batch = new_batch(given, account, found)
   batch:send()
   account:close()

@@ -67,6 +67,7 @@ end
 ---@field ended_by leadping.Kind? the error that ended it early
 ---@field unknown integer ids of unknown state
 ---@field failed_kinds table<string, integer>
+---@field failed_before integer? ids that failed for good in earlier runs
 
 --- The exit status of a run: what stopped it counts more than what it left.
 ---@param finish leadping.cli.End
@@ -75,7 +76,8 @@ function exits.status(finish)
   if finish.disk then return exits.DISK end
   if finish.ended_by then return BY_KIND[finish.ended_by] or exits.NETWORK end
   if finish.unknown > 0 then return exits.UNKNOWN end
-  return shared_code(finish.failed_kinds) or exits.DONE
+  return shared_code(finish.failed_kinds)
+    or ((finish.failed_before or 0) > 0 and exits.FAILED or exits.DONE)
 end
 
 return exits

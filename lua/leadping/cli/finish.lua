@@ -19,7 +19,7 @@ end
 ---@return boolean is_seen whether a person has seen what became of the ids
 local function print_summary(batch, given, duplicates)
   local summary = not given.quiet and is_many(batch, duplicates)
-    and batch.sums:summary(batch:not_sent(), duplicates, batch.with.journal.counts.done)
+    and batch.sums:summary(batch:not_sent(), batch.with.journal.settled, duplicates)
   if not given.json then
     if summary and not batch.is_unread then output.write("\n" .. summary) end
     return system.isatty(io.stdout)
@@ -61,7 +61,9 @@ local function complain(batch, given, base_url, is_seen)
   if why or (is_one and not is_seen) then
     terminal.complain(why or describe_error(batch.error))
   end
-  if not is_seen and not is_one then terminal.complain(batch.sums:describe(not_sent)) end
+  if not is_seen and not is_one then
+    terminal.complain(batch.sums:describe(not_sent, batch.with.journal.settled))
+  end
   if why and is_left then hand_over(batch, given, base_url) end
 end
 

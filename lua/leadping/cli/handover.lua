@@ -14,16 +14,14 @@ local handover = {}
 ---@return string? message
 local function write_journal(memory, base_url)
   local path = os.date("leadping-%Y%m%d-%H%M%S.journal")
-  local opened, message = journal.open(path, { base_url = base_url, ids = memory.pending })
+  local opened, message = journal.open(path,
+    { base_url = base_url, ids = memory.pending, sync = false })
   if not opened then return nil, message end
-  for id, state in pairs(memory.states) do
-    local ok
-    ok, message = opened:sent(id)
-    if ok and state ~= "sent" then ok, message = opened:finished(id, state) end
-    if not ok then return nil, message end
-  end
-  opened:close()
-  return path
+  local done
+  done, message = memory:copy(opened)
+  if done then done, message = opened:close() end
+  if done then return path end
+  return nil, message
 end
 
 --- The command that goes on, for a shell.

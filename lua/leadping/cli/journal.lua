@@ -241,7 +241,12 @@ local function take_state(self, state)
   for _, id in ipairs(state.ids) do
     local entry = state.entries[id]
     if entry then self.counts[entry.state] = self.counts[entry.state] + 1 end
-    if not entry or not is_settled(entry) then self.pending[#self.pending + 1] = id end
+    if entry and is_settled(entry) then
+      local ended = entry.state == "done" and "done" or "failed"
+      self.settled[ended] = self.settled[ended] + 1
+    else
+      self.pending[#self.pending + 1] = id
+    end
   end
 end
 
@@ -293,6 +298,8 @@ local journal = {}
 ---@field pending string[] ids that are to be sent, in the journal's order
 ---@field counts table<string, integer> done, failed, unknown, sent: how many ids
 -- the earlier run left so
+---@field settled table<string, integer> done, failed: how many of them are not
+-- sent again
 
 --- Opens a journal. Without resume it is a new one; with it, one that a run has
 -- left, for the same base URL and ids.
@@ -313,6 +320,7 @@ function journal.open(path, options)
   local self = setmetatable({
     log = log, length = 0, is_synced = options.sync ~= false, broken = nil,
     pending = {}, counts = { done = 0, failed = 0, unknown = 0, sent = 0 },
+    settled = { done = 0, failed = 0 },
   }, Journal)
   local opened, wrong, kind = begin(self, path, options)
   if not opened then log:close() end

@@ -11,9 +11,9 @@ Memory.__index = Memory
 function Memory.new(pending)
   return setmetatable({
     pending = pending,
-    counts = { done = 0, failed = 0, unknown = 0 }, -- of earlier runs: none
-    errors = {}, -- id -> error, of those that failed or are unknown
+    settled = { done = 0, failed = 0 }, -- by earlier runs: none
     states = {}, -- id -> state, of those that were sent
+    errors = {}, -- id -> what a journal keeps of its error
   }, Memory)
 end
 
@@ -22,8 +22,24 @@ function Memory:sent(id)
   return true
 end
 
-function Memory:finished(id, state)
+function Memory:finished(id, state, err)
   self.states[id] = state
+  if err then
+    self.errors[id] = { kind = err.kind, status = err.status, outcome = err.outcome }
+  end
+  return true
+end
+
+--- Writes all that is known to a journal.
+---@return true? done
+---@return string? message
+function Memory:copy(journal)
+  for _, id in ipairs(self.pending) do
+    local state = self.states[id]
+    local done, message = true, nil
+    if state then done, message = journal:finished(id, state, self.errors[id]) end
+    if not done then return nil, message end
+  end
   return true
 end
 

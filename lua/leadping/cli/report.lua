@@ -158,21 +158,23 @@ local function add_list(lines, title, listed, count)
   end
 end
 
---- "2 done, 1 failed, 0 unknown, 3 not sent".
+--- "2 done, 1 failed, 0 unknown, 3 not sent, 4 done before".
 ---@param not_sent integer
-function Sums:describe(not_sent)
-  return ("%d done, %d failed, %d unknown, %d not sent"):format(
-    self.done, self.failed, self.unknown, not_sent)
+---@param before table<string, integer> done, failed: in earlier runs of the journal
+function Sums:describe(not_sent, before)
+  local counts = { ("%d done, %d failed, %d unknown, %d not sent"):format(
+    self.done, self.failed, self.unknown, not_sent) }
+  for _, state in ipairs { "done", "failed" } do
+    if before[state] > 0 then
+      counts[#counts + 1] = ("%d %s before"):format(before[state], state)
+    end
+  end
+  return table.concat(counts, ", ")
 end
 
----@param not_sent integer
 ---@param duplicates integer
----@param done_before integer in an earlier run with the same journal
-function Sums:summary(not_sent, duplicates, done_before)
-  local lines = { self:describe(not_sent) }
-  if done_before > 0 then
-    lines[1] = ("%s, %d done before"):format(lines[1], done_before)
-  end
+function Sums:summary(not_sent, before, duplicates)
+  local lines = { self:describe(not_sent, before) }
   if duplicates > 0 then
     lines[1] = ("%s, %s not sent again"):format(lines[1], words.count(duplicates, "duplicate"))
   end

@@ -1,0 +1,252 @@
+-- spec/cli_resume_spec.lua: runs that stop, by themselves, by a signal or killed,
+-- and how they go on. Off a terminal: terminal_spec.lua has Ctrl-C.
+-- Not here: what a journal holds (journal_spec.lua).
+-- MIT, see LICENSE.
+
+local support = require "spec.support"
+
+local directory
+
+local function path_of(name)
+  return directory .. "/" .. name
+end
+
+local function ids_asked(mark)
+  local asked = {}
+  for i, request in ipairs((support.requests(mark))) do asked[i] = request.id end
+  return asked
+end
+
+--- Runs `leadping clear --yes` in the directory.
+local function clear(arguments, variables)
+  return support.leadping(("clear --yes --rate none --concurrency 1 %s"):format(arguments),
+    variables)
+end
+
+local function start(arguments)
+  return support.start(("%s clear --yes --rate none %s"):format(support.program, arguments),
+    { LEADPING_API_KEY = support.key })
+end
+
+before_each(function()
+  directory = os.tmpname()
+  os.remove(directory)
+  os.execute("mkdir " .. directory)
+end)
+
+after_each(function()
+  os.execute("rm -r " .. directory)
+end)
+
+describe("leadping clear --journal", function()
+  it("leaves nothing to go on with where all is done", function()
+    local journal, a, b = path_of("run.journal"), support.id(), support.id()
+    local _, status = clear(("%s %s --journal %s"):format(a, b, journal))
+    assert.equal(0, status)
+    local _, mark = support.requests()
+    local output, again, complaints = clear("--resume --journal " .. journal)
+    assert.equal("\n0 done, 0 failed, 0 unknown, 0 not sent, 2 done before\n", output)
+    assert.equal(0, again, complaints)
+    assert.same({}, ids_asked(mark))
+  end)
+
+  it("names a file of its own, and --resume one that is there", function()
+    support.write(path_of("mine"), "text\n")
+    for _, row in ipairs {
+      { 2, "a --resume", "--resume goes on with a journal: add --journal FILE" },
+      { 2, "--resume --journal " .. path_of("none"), path_of("none")
+        .. ": there is no such journal to go on with; leave out --resume to begin one" },
+      { 2, "a --journal " .. path_of("mine"), path_of("mine")
+        .. " is there already: add --resume to go on with it, or give --journal another file" },
+      { 6, "a --journal /nowhere/journal", "the journal cannot be opened: /nowhere/journal: "
+        .. "No such file or directory; nothing was sent" },
+    } do
+      local _, mark = support.requests()
+      local _, status, complaints = clear(row[2])
+      assert.equal(row[1], status)
+      assert.equal(("leadping: %s\n"):format(row[3]), complaints)
+      assert.same({}, ids_asked(mark))
+    end
+    assert.equal("text\n", support.read(path_of("mine")))
+  end)
+
+  it("is of one base URL and one list of ids", function()
+    local journal = path_of("run.journal")
+    clear("one-1 one-2 --journal " .. journal)
+    local _, status, complaints = clear("one-1 one-3 --resume --journal " .. journal)
+    assert.equal(2, status)
+    assert.matches('was begun for other ids: "one%-3" is not among its ids', complaints)
+    _, status, complaints = clear("--resume --base-url https://localhost --journal " .. journal)
+    assert.equal(2, status)
+    assert.matches("was begun for " .. support.http:gsub("%p", "%%%0"), complaints)
+    _, status = clear("one-2 one-1 --resume --journal " .. journal)
+    assert.equal(0, status)
+  end)
+
+  it("goes on with what another key may do, and not with what failed for good", function()
+    local journal = path_of("run.journal")
+    local _, status, complaints = clear("fault:status-404:good passing-1 passing-2 --journal "
+      .. journal, { LEADPING_API_KEY = "sk_forbidden" })
+    assert.equal(3, status)
+    assert.matches("\nto go on: leadping clear %-%-resume %-%-journal=%S+ %-%-yes ", complaints)
+
+    local _, mark = support.requests()
+    _, status = clear("--resume --journal " .. journal)
+    assert.equal(1, status)
+    assert.same({ "fault:status-404:good", "passing-1", "passing-2" }, ids_asked(mark))
+
+    _, mark = support.requests()
+    local output
+    output, status, complaints = clear("--resume --journal " .. journal)
+    assert.equal("\n0 done, 0 failed, 0 unknown, 0 not sent, 2 done before, 1 failed before\n",
+      output)
+    assert.equal(1, status)
+    assert.equal("leadping: 0 done, 0 failed, 0 unknown, 0 not sent, 2 done before, "
+      .. "1 failed before\n", complaints)
+    assert.same({}, ids_asked(mark))
+  end)
+
+  it("is asked for --yes and --max with what is left", function()
+    local journal = path_of("run.journal")
+    clear("left-1 left-2 left-3 --journal " .. journal, { LEADPING_API_KEY = "sk_wrong" })
+    local _, status, complaints = support.leadping("clear --resume --journal " .. journal)
+    assert.equal(2, status)
+    assert.equal("leadping: 3 ids, and nobody can be asked here: add --yes; nothing was sent\n",
+      complaints)
+    _, status, complaints = clear("--max 2 --resume --journal " .. journal)
+    assert.equal(2, status)
+    assert.equal("leadping: 3 ids, more than --max 2 allows; nothing was sent\n", complaints)
+  end)
+end)
+
+describe("a run that is killed", function()
+  it("goes on where it stopped: what is done is not sent again, what is unknown is", function()
+    local journal = path_of("run.journal")
+    local never = support.id("fault:slow-20*1")
+    local _, mark = support.requests()
+    local process = start(("--concurrency 1 killed-1 killed-2 %s killed-4 --journal %s"):format(
+      never, journal))
+    support.wait_for_request(mark, 3)
+    process:kill("KILL")
+    local _, status = process:finish()
+    assert.equal(137, status)
+
+    _, mark = support.requests()
+    local output
+    output, status = clear("--resume --journal " .. journal)
+    assert.equal(0, status)
+    assert.matches("\n2 done, 0 failed, 0 unknown, 0 not sent, 2 done before\n$", output)
+    assert.same({ never, "killed-4" }, ids_asked(mark))
+  end)
+end)
+
+describe("a run that SIGTERM stops", function()
+  it("finishes what is in flight, sends no more, and exits with 143", function()
+    local journal, slow = path_of("run.journal"), support.id("fault:slow-1")
+    local _, mark = support.requests()
+    local process = start(("--concurrency 1 %s term-2 --journal %s"):format(slow, journal))
+    support.wait_for_request(mark)
+    process:kill("TERM")
+    local output, status = process:finish()
+    assert.equal(143, status)
+    assert.matches("^done     " .. slow:gsub("%p", "%%%0"), output)
+    assert.matches("\n1 done, 0 failed, 0 unknown, 1 not sent\nleadping: terminated\n", output)
+    assert.matches("\nto go on: leadping clear %-%-resume %-%-journal=" .. journal, output)
+    assert.same({ slow }, ids_asked(mark))
+  end)
+
+  it("drops what is in flight at the second, and has it as unknown", function()
+    local journal, never = path_of("run.journal"), support.id("fault:never")
+    local _, mark = support.requests()
+    local process = start(("%s --json --journal %s"):format(never, journal))
+    support.wait_for_request(mark)
+    process:kill("TERM")
+    os.execute("sleep 0.3")
+    process:kill("TERM")
+    local output, status = process:finish()
+    assert.equal(143, status)
+    assert.matches('"state":"unknown","selection":null,"error":{"kind":"cancelled","message":'
+      .. '"dropped while in flight","status":null,"outcome":"unknown"', output)
+    assert.matches('"state":"unknown","kind":"cancelled"', support.read(journal))
+  end)
+
+  it("does not wait for a pause to end", function()
+    local _, mark = support.requests()
+    local process = support.start(
+      ("%s clear --yes --rate none --concurrency 1 pause-1 pause-2 pause-3 --journal %s")
+        :format(support.program, path_of("run.journal")),
+      { LEADPING_API_KEY = "sk_emulator_limit_1_60_of_the_pause" })
+    support.wait_for_request(mark, 2)
+    os.execute("sleep 0.2")
+    process:kill("TERM")
+    local seconds, output, status = support.timed(process.finish, process)
+    assert.is_true(seconds < 2)
+    assert.equal(143, status)
+    assert.matches("\n1 done, 1 failed, 0 unknown, 1 not sent\n", output)
+  end)
+end)
+
+describe("a run whose results nobody reads", function()
+  --- Runs it for the reader of one line, in the directory.
+  local function read_one(ids)
+    local output = support.shell(("cd %s; { %s clear --yes --rate none --concurrency 1 %s; "
+      .. "echo $? >status; } 2>errors | head -n 1"):format(directory, support.program, ids),
+      { LEADPING_API_KEY = support.key })
+    return output, support.read(path_of("status")), support.read(path_of("errors"))
+  end
+
+  it("stops, and says how to go on", function()
+    local _, mark = support.requests()
+    local output, status, complaints = read_one("head-1 fault:slow-0.3:head head-3 head-4")
+    assert.matches("^done     head%-1 [^\n]*\n$", output)
+    assert.equal("6\n", status)
+    assert.matches("^leadping: nobody reads the results\nleadping: 3 done, 0 failed, 0 unknown, "
+      .. "1 not sent\nto go on: leadping clear [^\n]*\n$", complaints)
+    assert.equal(3, #ids_asked(mark))
+  end)
+
+  it("says nothing where it was over by then", function()
+    local _, status, complaints = read_one("head-1 fault:slow-0.3:head")
+    assert.equal("6\n", status)
+    assert.equal("", complaints)
+  end)
+end)
+
+describe("a run that ends early without a journal", function()
+  it("writes one, and the command that it prints goes on", function()
+    local names = {}
+    for i = 1, 6 do names[i] = "early-" .. i end
+    local arguments = table.concat(names, " ") .. " fault:half:early --max-retries 0 --yes "
+      .. "--rate none --concurrency 2 --max-retry-after 1 --no-color"
+    support.write(path_of("key"), "sk_emulator_limit_3_60_of_early\n")
+    local _, mark = support.requests()
+    local run = ("cd %s; %s clear --key-file ./key %s 2>errors; echo $?"):format(directory,
+      support.program, arguments)
+    local output = support.shell(run, { LEADPING_API_KEY = false })
+    assert.matches("\n4\n$", output)
+    local command, journal = support.read(path_of("errors")):match("\nto go on: (leadping clear "
+      .. "%-%-resume %-%-journal=(leadping%-%d+%-%d+%.journal) [^\n]*)\n$")
+    assert.equal(("leadping clear --resume --journal=%s --yes --rate=none --concurrency=2 "
+      .. "--max-retries=0 --max-retry-after=1 --key-file=./key --no-color"):format(journal),
+      command)
+    assert.is_true(#ids_asked(mark) >= 4)
+
+    support.write(path_of("key"), "sk_emulator_of_early\n")
+    _, mark = support.requests()
+    local status
+    output, status = support.shell(("cd %s; PATH=%s:$PATH; %s"):format(directory,
+      support.program:match("^(.*)/"), command), { LEADPING_API_KEY = false })
+    assert.equal(7, status)
+    assert.matches("\n3 done, 0 failed, 1 unknown, 0 not sent, 3 done before\n", output)
+    assert.equal(4, #ids_asked(mark))
+  end)
+
+  it("says so where it cannot write one", function()
+    local output, status = support.shell(("cd /proc; %s clear --yes --rate none --concurrency 1 "
+      .. "--max-retry-after 1 a b c"):format(support.program),
+      { LEADPING_API_KEY = "sk_emulator_limit_1_60_of_proc" })
+    assert.equal(4, status)
+    assert.matches("\nand no journal could be written to go on with: the journal cannot be "
+      .. "opened: leadping%-%d+%-%d+%.journal: [^\n]+\n$", output)
+  end)
+end)

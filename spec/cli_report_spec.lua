@@ -238,12 +238,14 @@ describe("leadping.cli.progress", function()
     assert.equal("10/100  2.0/s  1 min 30 s left", progress:text())
   end)
 
-  it("says what is waited for until the next id is finished", function()
+  it("says how long is waited, and why", function()
     local progress, with = new(2)
     progress:wait(30.2, "status 429")
     assert.equal("\r\27[K0/2  waits 31 s (status 429)", table.concat(with.written))
-    progress:count("done")
-    assert.equal("1/2", progress:text())
+    with.now = 30
+    assert.equal("0/2  waits 1 s (status 429)", progress:text())
+    with.now = 31
+    assert.equal("0/2", progress:text())
   end)
 
   it("is drawn at most ten times a second, and cut to the terminal", function()

@@ -131,6 +131,15 @@ describe("leadping", function()
       (support.run(program, { LEADPING_LOG = "debug" })))
   end)
 
+  it("takes Lua's own error at Ctrl-C for what it is", function()
+    local output, status = support.run [[
+      package.loaded["leadping.cli.parser"] = { parse = function() error "interrupted!" end }
+      os.exit(require("leadping.cli.main").main {})
+    ]]
+    assert.equal("leadping: interrupted\n", output)
+    assert.equal(130, status)
+  end)
+
   it("says what is missing where lua-argparse is", function()
     local output, status = support.run [[
       package.preload.argparse = function() error("not found") end

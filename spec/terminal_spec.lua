@@ -55,6 +55,17 @@ Type 3 to clear their overrides:]]):format(support.http, a, c),
     assert.same({}, (support.requests(mark)))
   end)
 
+  it("sends nothing where Ctrl-C ends the prompt", function()
+    local _, mark = support.requests()
+    open():run("leadping clear never-1 never-2")
+    terminal:wait_for("overrides:")
+    terminal:press("C-c")
+    local screen, status = terminal:finish()
+    assert.equal(130, status)
+    assert.matches("overrides: %^C\nstatus 130\n", screen)
+    assert.same({}, (support.requests(mark)))
+  end)
+
   it("asks for no count for one id, and shows a card", function()
     open():run("leadping clear card-1")
     local screen, status = terminal:finish()

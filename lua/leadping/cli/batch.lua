@@ -4,6 +4,7 @@
 -- MIT, see LICENSE.
 
 local errors = require "leadping.errors"
+local journal = require "leadping.cli.journal"
 local output = require "leadping.cli.output"
 local report = require "leadping.cli.report"
 local system = require "leadping.core".system
@@ -19,6 +20,7 @@ function Batch.new(with)
   return setmetatable({
     with = with,
     sums = report.sums(),
+    open = 0, -- ids that were sent, and that going on would send again
     pulled = 0, -- ids that were sent, or tried
     in_flight = {}, -- id -> when it was pulled
     run = nil, -- the library's
@@ -48,10 +50,10 @@ end
 
 --- The next id, once the journal has it; nil where the run ends.
 local function next_id(self)
-  local journal = self.with.journal
-  local id = journal.pending[self.pulled + 1]
+  local account = self.with.journal
+  local id = account.pending[self.pulled + 1]
   if not id then return nil end
-  local is_written, message = journal:sent(id)
+  local is_written, message = account:sent(id)
   if not is_written then
     fail(self, message)
     return nil
@@ -70,6 +72,13 @@ local function print_result(self, ...)
   if self.run then self.run:stop() end
 end
 
+local function is_settled(state, err)
+  err = err or {}
+  return journal.is_settled {
+    state = state, kind = err.kind, status = err.status, outcome = err.outcome,
+  }
+end
+
 --- Takes a finished id: journal, sums, results.
 local function take(self, id, selection, err, response)
   self.in_flight[id] = nil
@@ -77,6 +86,7 @@ local function take(self, id, selection, err, response)
   local is_written, message = self.with.journal:finished(id, state, err)
   if not is_written then fail(self, message) end
   self.sums:add(id, selection, err)
+  if not is_settled(state, err) then self.open = self.open + 1 end
   self.error = err
   if err and err.ends_run then self.ended_by = err end
   local progress = self.with.progress

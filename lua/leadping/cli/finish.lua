@@ -56,7 +56,7 @@ end
 local function complain(batch, given, base_url, is_seen)
   local why, not_sent = reason(batch), batch:not_sent()
   local is_one = #batch.with.journal.pending == 1
-  local is_left = not_sent + batch.sums.unknown > 0
+  local is_left = not_sent + batch.open > 0
   if batch.is_unread and not is_left then return end
   if why or (is_one and not is_seen) then
     terminal.complain(why or describe_error(batch.error))

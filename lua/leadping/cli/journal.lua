@@ -65,6 +65,7 @@ local PASSING = { [401] = true, [403] = true, [407] = true }
 
 --- Whether an id need not be sent again: it is cleared, or was refused for what
 -- it is.
+---@param entry table state, and of its error kind, status and outcome
 local function is_settled(entry)
   if entry.state == "done" or entry.outcome == "applied" then return true end
   if entry.state ~= "failed" then return false end
@@ -292,7 +293,7 @@ local function begin(self, path, options)
     .. "another file", path)
 end
 
-local journal = {}
+local journal = { is_settled = is_settled }
 
 ---@class leadping.cli.Journal
 ---@field pending string[] ids that are to be sent, in the journal's order

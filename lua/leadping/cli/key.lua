@@ -33,12 +33,6 @@ local function read_file(path)
   return found
 end
 
-local function ask()
-  local found, signal = terminal.ask_secret("API key (not shown): ")
-  if signal then exits.refuse(exits.of_signal(signal)) end
-  return found
-end
-
 --- Finds the key; ends the command where there is none.
 ---@return string key
 function key.find(given)
@@ -47,7 +41,9 @@ function key.find(given)
     found = read_file(given.key_file)
   else
     found = os.getenv "LEADPING_API_KEY"
-    if not found and terminal.is_interactive() then found = ask() end
+    if not found and terminal.is_interactive() then
+      found = terminal.ask_secret("API key (not shown): ")
+    end
   end
   if not found or found == "" then exits.refuse(exits.KEY, NONE) end
   flags.base_url(given, found)

@@ -33,9 +33,18 @@ local function dispatch(arguments)
   end
 end
 
---- A mistake of ours, which is worth a traceback to us alone.
+--- Whether lua.c has raised it at Ctrl-C.
+local function is_interrupt(raised)
+  return type(raised) == "string" and raised:find("interrupted!$") ~= nil
+end
+
+--- What is neither a refusal nor Ctrl-C is a mistake of ours, whose traceback is
+-- for us alone.
 local function describe_raised(raised)
   if exits.is_refusal(raised) then return raised end
+  if is_interrupt(raised) then
+    return { status = exits.INTERRUPTED, message = "interrupted" }
+  end
   local message = "internal error: " .. tostring(raised)
   if os.getenv "LEADPING_LOG" == "debug" then message = debug.traceback(message, 2) end
   return { status = exits.FAILED, message = message }

@@ -22,7 +22,7 @@ function Progress.new(total, with)
     started = with.clock(),
     drawn = -math.huge, -- when
     is_shown = false,
-    note = nil, -- what is waited for
+    waits_until = -math.huge, reason = nil,
   }, Progress)
 end
 
@@ -45,7 +45,10 @@ function Progress:text()
   for _, state in ipairs { "failed", "unknown" } do
     if self[state] > 0 then parts[#parts + 1] = ("%d %s"):format(self[state], state) end
   end
-  parts[#parts + 1] = self.note
+  local wait = self.waits_until - self.with.clock()
+  if wait > 0 then
+    parts[#parts + 1] = ("waits %s (%s)"):format(words.duration(wait), self.reason)
+  end
   return table.concat(parts, "  ")
 end
 
@@ -72,12 +75,11 @@ end
 function Progress:count(state)
   self.finished = self.finished + 1
   if state ~= "done" then self[state] = self[state] + 1 end
-  self.note = nil
 end
 
 --- Says that nothing is sent for a while.
 function Progress:wait(seconds, reason)
-  self.note = ("waits %s (%s)"):format(words.duration(seconds), reason)
+  self.waits_until, self.reason = self.with.clock() + seconds, reason
   self.drawn = -math.huge
   self:show()
 end

@@ -3,6 +3,7 @@
 -- and progress are others' (report.lua, progress.lua).
 -- MIT, see LICENSE.
 
+local exits = require "leadping.cli.exits"
 local system = require "leadping.core".system
 local text = require "leadping.text"
 
@@ -44,43 +45,41 @@ function terminal.has_color(is_refused)
   return not is_refused and (refused == nil or refused == "") and obeys_escapes(io.stdout)
 end
 
---- Asks a question on the terminal itself, as stdin may be used up.
+--- Asks a question on the terminal itself, as stdin may be used up. A signal
+-- ends the command, with the terminal as it was before.
 ---@param read fun(file): string?
----@return string? answer nil where none is given
+---@return string? answer nil at the end of input
 local function ask(question, read)
   local file = io.open("/dev/tty", "r")
   if not file then return nil end
+  local caught
+  system.catch(function(signal) caught = signal end)
   io.stderr:write(question)
   io.stderr:flush()
   local answer = read(file)
+  system.release()
   file:close()
+  if not answer then io.stderr:write("\n") end
+  if caught then exits.refuse(exits.of_signal(caught)) end
   return answer
 end
 
 --- Asks a person something.
----@return string? answer nil at the end of input
+---@return string? answer
 function terminal.ask(question)
-  local answer = ask(question, function(file) return file:read("*l") end)
-  if not answer then io.stderr:write("\n") end
-  return answer
+  return ask(question, function(file) return file:read("*l") end)
 end
 
---- Asks for something that is not shown as it is typed. At a signal the
--- terminal must get its echo back before the program ends.
+--- Asks for something that is not shown as it is typed.
 ---@return string? answer
----@return "SIGINT"|"SIGTERM"|nil signal that came instead
 function terminal.ask_secret(question)
-  local caught
-  system.catch(function(signal) caught = signal end)
-  local answer = ask(question, function(file)
+  return ask(question, function(file)
     system.echo(file, false)
     local line = file:read("*l")
     system.echo(file, true)
+    if line then io.stderr:write("\n") end -- which was not shown either
     return line
   end)
-  system.release()
-  io.stderr:write("\n")
-  return not caught and answer or nil, caught
 end
 
 return terminal

@@ -174,15 +174,20 @@ local function announce(self)
   return not self.settled
 end
 
+--- Gives back the time that a pause took.
+local function resume(self)
+  self.deadline, self.left = self.context.clock() + self.left, nil
+end
+
 --- The request of the next attempt, for a session; nil where the call is
 -- settled instead.
 function Call:next_request()
+  if self.left then resume(self) end
   local url = get_url(self)
   local key = url and get_key(self)
   if not key then return nil end
   if not announce(self) then return nil end
   local now = self.context.clock()
-  if self.left then self.deadline, self.left = now + self.left, nil end
   local left = self.deadline - now
   if left <= 0 then return self:fail(out_of_time(self)) end
   self.attempts = self.attempts + 1

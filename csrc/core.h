@@ -13,6 +13,8 @@
 int core_base_url(lua_State *L);
 int core_ca_path(lua_State *L);
 int core_decode(lua_State *L);
+int core_head(lua_State *L);
+int core_header_list(lua_State *L);
 int core_is_utf8(lua_State *L);
 int core_schema(lua_State *L);
 int core_segment(lua_State *L);
@@ -26,6 +28,7 @@ int system_open(lua_State *L);
 int system_release(lua_State *L);
 
 /* Make the metatables; called once when the module is loaded. */
+void header_list_register(lua_State *L);
 void log_register(lua_State *L);
 void session_register(lua_State *L);
 void signals_register(lua_State *L);

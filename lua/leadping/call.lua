@@ -5,6 +5,7 @@
 -- MIT, see LICENSE.
 
 local answer = require "leadping.answer"
+local core = require "leadping.core"
 local errors = require "leadping.errors"
 local failure = require "leadping.failure"
 local request = require "leadping.request"
@@ -19,7 +20,9 @@ local settings = require "leadping.settings"
 ---@field elapsed number seconds from the call to its end
 ---@field reasons string[] why each attempt but the last was tried again
 
-local Call = {}
+local Call = {
+  postponed = 0, -- attempts that cost no retry
+}
 Call.__index = Call
 
 --- A new call. All its fields are named here, so that the table never grows.
@@ -37,8 +40,6 @@ function Call.new(context, id, limits, stream)
     started = started,
     deadline = started + limits.timeout,
     attempts = 0,
-    postponed = 0, -- attempts that cost no retry
-    reasons = {}, -- why each attempt but the last was tried again
     attempt_started = started,
     attempt_limit = 0, -- seconds
     url = false,
@@ -104,7 +105,7 @@ function Call:fail(given)
   for name, value in pairs(given) do fields[name] = value end
   fields.conversation_id = self.id
   fields.attempts, fields.elapsed = self.attempts, self:elapsed()
-  fields.reasons = self.reasons
+  fields.reasons = self.reasons or {}
   fields.outcome = final_outcome(self, fields.outcome)
   if fields.response then complete_response(self, fields.response) end
   self.err = errors.new(fields)
@@ -140,11 +141,13 @@ local function get_key(self)
   return key
 end
 
---- The headers for a key, made anew only when the key is another one; always
--- for a given transport, which may change them.
+--- The headers for a key: our own session takes them as a list that is made
+-- anew only when the key is another one; a given transport may change them.
 local function get_headers(context, key)
-  if context.headers_key ~= key or context.settings.transport then
-    context.headers = request.headers(context.settings, key)
+  local values = context.settings
+  if values.transport then return request.headers(values, key) end
+  if context.headers_key ~= key then
+    context.headers = core.header_list(request.headers(values, key))
     context.headers_key = key
   end
   return context.headers
@@ -267,6 +270,7 @@ end
 local function try_again(self, fields, delay)
   local reason = reason_of(fields)
   self.last = fields
+  self.reasons = self.reasons or {} -- why each attempt but the last was tried again
   self.reasons[#self.reasons + 1] = reason
   self.due = self.context.clock() + delay
   if not self.context.listener then return end

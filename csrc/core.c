@@ -50,7 +50,6 @@ static const luaL_Reg functions[] = {
     {"ca_path", core_ca_path},
     {"clock", core_clock},
     {"curl_features", core_curl_features},
-    {"decode", core_decode},
     {"head", core_head},
     {"header_list", core_header_list},
     {"is_utf8", core_is_utf8},
@@ -81,6 +80,8 @@ int luaopen_leadping_core(lua_State *L)
   signals_register(L);
   lua_newtable(L);
   set_functions(L, functions);
+  push_decode(L);
+  lua_setfield(L, -2, "decode");
   lua_newtable(L);
   set_functions(L, system_functions);
   lua_setfield(L, -2, "system");

@@ -65,9 +65,9 @@ end
 
 --- The watcher runs while something is in flight, and no longer.
 local function count_in_flight(self, change)
+  if not self.watcher then return true end
   local before = self.in_flight
   self.in_flight = before + change
-  if not self.watcher then return true end
   if before == 0 then return self.watcher:start() end
   if self.in_flight == 0 then self.watcher:stop() end
   return true
@@ -226,18 +226,21 @@ end
 
 -- for clients ----------------------------------------------------------------
 
-local function once(id)
-  return function()
-    local value = id
-    id = nil
-    return value
-  end
+local function next_only_id(stream)
+  stream.exhausted = true
+  return stream.only_id
 end
 
---- One call from its start to its end.
+--- One call from its start to its end. Its stream is kept for the next one; a
+-- call that is made meanwhile, by a hook or in a coroutine, gets another.
 ---@return table call settled
 function Engine:call(id, limits)
-  return Stream.new(self, once(id), limits, 1):result()
+  local stream = self.idle or Stream.new(self, next_only_id, limits, 1)
+  self.idle = nil
+  stream.only_id, stream.limits, stream.exhausted = id, limits, false
+  local call = stream:result()
+  if not stream.cancelled then self.idle = stream end
+  return call
 end
 
 --- Many calls, at the pace of all that share the engine.

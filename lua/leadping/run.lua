@@ -31,6 +31,10 @@ function Run.new(engine, limits)
   }, Run)
 end
 
+function Run:may_send()
+  return not self.ended and self:wait() <= 0
+end
+
 --- Seconds until the next request may be sent.
 function Run:wait()
   return pace.wait(self.engine.pace, self.rate, self.engine.clock())

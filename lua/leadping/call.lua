@@ -134,8 +134,8 @@ end
 
 local function get_key(self)
   local key, err = self.next_key, nil
-  self.next_key = nil
-  if not key then key, err = settings.current_key(self.context.settings) end
+  if key then self.next_key = nil
+  else key, err = settings.current_key(self.context.settings) end
   if err then self:fail(err) end
   self.key = key
   return key
@@ -182,6 +182,18 @@ local function resume(self)
   self.deadline, self.left = self.context.clock() + self.left, nil
 end
 
+--- A request to fill in. The engine gives back those that can be used again.
+local function take_request(context)
+  local values, spare = context.settings, context.spare_request
+  context.spare_request = nil -- a finalizer may make a call meanwhile
+  return spare or {
+    method = request.METHOD,
+    url = nil, headers = nil, timeout = nil, -- of the attempt
+    connect_timeout = values.connect_timeout,
+    max_body = values.max_body,
+  }
+end
+
 --- The request of the next attempt, for a session; nil where the call is
 -- settled instead.
 function Call:next_request()
@@ -190,21 +202,16 @@ function Call:next_request()
   local key = url and get_key(self)
   if not key then return nil end
   if not announce(self) then return nil end
-  local now = self.context.clock()
-  local left = self.deadline - now
+  local context = self.context
+  local now = context.clock()
+  local left, limit = self.deadline - now, self.limits.attempt_timeout
   if left <= 0 then return self:fail(out_of_time(self)) end
+  if left < limit then limit = left end
   self.attempts = self.attempts + 1
-  self.attempt_started = now
-  self.attempt_limit = math.min(self.limits.attempt_timeout, left)
-  local values = self.context.settings
-  return {
-    method = request.METHOD,
-    url = url,
-    headers = get_headers(self.context, key),
-    timeout = self.attempt_limit,
-    connect_timeout = values.connect_timeout,
-    max_body = values.max_body,
-  }
+  self.attempt_started, self.attempt_limit = now, limit
+  local filled = take_request(context)
+  filled.url, filled.headers, filled.timeout = url, get_headers(context, key), limit
+  return filled
 end
 
 -- results --------------------------------------------------------------------

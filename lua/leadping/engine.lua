@@ -168,6 +168,8 @@ function Engine:send(request, call)
     return call.stream:take(call, { kind = "cancelled", message = CLOSED, sends = 0 })
   end
   local id, message = submit(self, request)
+  -- Our own session has read it; a given transport may keep it.
+  if not self.settings.transport then self.spare_request = request end
   if id then
     call.stream.submitted = id -- cancel finds it where the next line is stopped
     self.calls[id] = call

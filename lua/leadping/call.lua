@@ -41,7 +41,6 @@ function Call.new(context, id, limits, stream)
     deadline = started + limits.timeout,
     attempts = 0,
     attempt_started = started,
-    attempt_limit = 0, -- seconds
     url = false,
     key = false, -- of the last attempt
     settled = false,
@@ -208,7 +207,7 @@ function Call:next_request()
   if left <= 0 then return self:fail(out_of_time(self)) end
   if left < limit then limit = left end
   self.attempts = self.attempts + 1
-  self.attempt_started, self.attempt_limit = now, limit
+  self.attempt_started = now
   local filled = take_request(context)
   filled.url, filled.headers, filled.timeout = url, get_headers(context, key), limit
   return filled
@@ -219,10 +218,11 @@ end
 --- Names the option whose limit ran out.
 local function explain_timeout(self, fields)
   if fields.kind ~= "timeout" then return end
+  local left, limit = self.deadline - self.attempt_started, self.limits.attempt_timeout
   local spent = self.context.clock() - self.attempt_started
-  if spent < self.attempt_limit * 0.99 then
+  if spent < math.min(left, limit) * 0.99 then
     fields.message = fields.message .. " (connect_timeout)"
-  elseif self.attempt_limit < self.limits.attempt_timeout then
+  elseif left < limit then
     fields.message = ("%s (timeout = %g s)"):format(fields.message, self.limits.timeout)
   else
     fields.message = ("%s (attempt_timeout = %g s)"):format(fields.message,

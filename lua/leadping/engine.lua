@@ -39,7 +39,7 @@ function Engine.new(settings, with)
     random = with.random or math.random,
     loop = get_loop(settings, with),
     calls = {}, -- session's id -> call
-    in_flight = 0, -- how many those are
+    in_flight = 0, -- how many those are, where there is a watcher
     woken = {}, -- streams whose results came while they waited
   }, Engine)
 end
@@ -65,7 +65,6 @@ end
 
 --- The watcher runs while something is in flight, and no longer.
 local function count_in_flight(self, change)
-  if not self.watcher then return true end
   local before = self.in_flight
   self.in_flight = before + change
   if before == 0 then return self.watcher:start() end
@@ -73,11 +72,8 @@ local function count_in_flight(self, change)
   return true
 end
 
-local function submit(self, request)
-  local session, message = get_session(self)
-  if not session then return nil, message end
-  local started
-  started, message = count_in_flight(self, 1)
+local function submit_watched(self, session, request)
+  local started, message = count_in_flight(self, 1)
   if not started then
     self.in_flight = self.in_flight - 1
     return nil, message
@@ -88,10 +84,17 @@ local function submit(self, request)
   return id, message
 end
 
+local function submit(self, request)
+  local session, message = get_session(self)
+  if not session then return nil, message end
+  if self.watcher then return submit_watched(self, session, request) end
+  return session:submit(request)
+end
+
 local function remove_call(self, id)
   local call = self.calls[id]
   self.calls[id] = nil
-  if call then count_in_flight(self, -1) end
+  if call and self.watcher then count_in_flight(self, -1) end
   return call
 end
 

@@ -21,7 +21,7 @@ Stream.__index = Stream
 local function start(self, call)
   local request = call:next_request()
   if request then
-    self.run:spend()
+    self.run:spend(call.attempt_started)
     self.engine:send(request, call)
   else
     self:settle(call)

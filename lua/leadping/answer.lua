@@ -62,7 +62,7 @@ local Response = { __name = "leadping.response" }
 --- Fields that are made when they are first looked at: mostly they are not.
 local LATE = {}
 
---- Of the head, which csrc/session.c gives as it came.
+--- Of the head, where a session gives it as it came: csrc/session.c does.
 function LATE.headers(response)
   local headers = setmetatable(core.head(response.head or ""), HeaderNames)
   response.head = nil
@@ -139,7 +139,7 @@ function answer.from_result(result, is_ours)
   end
   return answer.response {
     status = result.status, head = result.head, body = result.body or "",
-    headers = not is_ours and answer.headers(result.headers or {}) or nil,
+    headers = result.headers and answer.headers(result.headers),
   }
 end
 

@@ -24,6 +24,8 @@ local transport = {}
 ---@class leadping.TransportResult
 ---@field status integer? of the answer, also where only its head came
 ---@field headers table<string, string|string[]>? names in any case
+---@field head string? in place of headers, their lines as they came: these are
+-- taken apart when they are looked at
 ---@field body string? unpacked
 ---@field kind ("connection"|"tls"|"timeout"|"too_large"|"decode")? decode: a
 -- body that cannot be unpacked
@@ -90,6 +92,7 @@ local FIELDS = {
   { "kind", function(value) return KINDS[value] end,
     "connection, tls, timeout, too_large or decode" },
   { "status", answer.is_status, "a whole number from 100 to 999" },
+  { "head", is_a "string", "string" },
   { "body", is_a "string", "string" },
   { "message", is_a "string", "string" },
   { "retryable", is_a "boolean", "boolean" },

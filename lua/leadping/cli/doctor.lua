@@ -53,12 +53,12 @@ end
 --- What came of a request, in the words of the library's errors.
 ---@return leadping.cli.Reply
 local function read_reply(result, found)
+  local response = answer.from_result(result, true)
   if result.kind and not answer.is_refusal(result) then
     local fields = failure.fields(result)
-    return { status = result.status, headers = result.headers or {}, code = result.code,
+    return { status = result.status, headers = response.headers, code = result.code,
       kind = fields.kind, message = fields.message }
   end
-  local response = answer.from_result(result, true)
   local reply = { status = response.status, headers = response.headers }
   if answer.outcome(response.status) ~= "applied" then
     local _, fields = answer.read(response, found, os.time())

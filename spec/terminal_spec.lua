@@ -79,8 +79,8 @@ Type 3 to clear their overrides:]]):format(support.http, a, c),
     local screen, status = terminal:finish()
     assert.equal(1, status)
     assert.equal("failed   fault:status-409  unexpected_status (409): an answer that this call "
-      .. "does not have: Conflict: The emulator was asked for this.; the override stands\nstatus 1\n$",
-      screen)
+      .. "does not have: Conflict: The emulator was asked for this.; the override stands\n"
+      .. "status 1\n$", screen)
   end)
 
   it("asks for a key that there is not, and does not show it", function()

@@ -21,16 +21,36 @@ static int core_clock(lua_State *L)
   return 1;
 }
 
+static const struct {
+  const char *name;
+  int bit;
+} features[] = {{"AsynchDNS", CURL_VERSION_ASYNCHDNS},
+                {"HTTP2", CURL_VERSION_HTTP2},
+                {"SSL", CURL_VERSION_SSL},
+                {"libz", CURL_VERSION_LIBZ}};
+
+/* curl_features() -> { ssl_version = its TLS library's name and version, and
+ * AsynchDNS, HTTP2, SSL, libz: whether this libcurl has it } */
+static int core_curl_features(lua_State *L)
+{
+  const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+  size_t i;
+  lua_newtable(L);
+  lua_pushstring(L, curl->ssl_version); /* NULL becomes nil */
+  lua_setfield(L, -2, "ssl_version");
+  for (i = 0; i < sizeof features / sizeof features[0]; i++) {
+    lua_pushboolean(L, (curl->features & features[i].bit) != 0);
+    lua_setfield(L, -2, features[i].name);
+  }
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"base_url", core_base_url},
-    {"ca_path", core_ca_path},
-    {"clock", core_clock},
-    {"decode", core_decode},
-    {"is_utf8", core_is_utf8},
-    {"schema", core_schema},
-    {"segment", core_segment},
-    {"session", core_session},
-    {NULL, NULL},
+    {"base_url", core_base_url}, {"ca_path", core_ca_path},
+    {"clock", core_clock},       {"curl_features", core_curl_features},
+    {"decode", core_decode},     {"is_utf8", core_is_utf8},
+    {"schema", core_schema},     {"segment", core_segment},
+    {"session", core_session},   {NULL, NULL},
 };
 
 /* What a program on a command line needs of POSIX, and Lua does not have. */

@@ -303,7 +303,8 @@ describe("a journal in use", function()
       end
     ]]):format(path, URL)
     local output = support.run(program)
-    local one = "the journal cannot be used: %s: in use by process %%d+; nothing was sent\tjournal\n"
+    local one = "the journal cannot be used: %s: in use by process %%d+; nothing was sent"
+      .. "\tjournal\n"
     assert.matches("^" .. one:format(path):rep(2) .. "$", output)
     opened:close()
     assert.matches("is there already", (support.run(program)))

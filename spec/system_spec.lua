@@ -135,9 +135,14 @@ describe("core.system: catch", function()
   it("is over when the state is closed", function()
     -- What was made before the module is finalized behind it.
     local output, status = support.run [[
-      setmetatable({}, { __gc = function() os.execute "kill -TERM $PPID" end })
+      local function kill() os.execute "kill -TERM $PPID" end
+      if newproxy then -- in 5.1 tables have no finalizers
+        first = newproxy(true)
+        getmetatable(first).__gc = kill
+      else
+        first = setmetatable({}, { __gc = kill })
+      end
       require("leadping.core").system.catch(print)
-      os.exit(0, true)
     ]]
     assert.is_nil(output:find("SIGTERM", 1, true))
     assert.equal(128 + 15, status)
@@ -160,6 +165,7 @@ describe("core.system: release", function()
   end)
 
   it("forgets a signal that Lua has not seen", function()
+    if rawget(_G, "jit") then return pending "LuaJIT has one hook for all threads, and sees it" end
     assert.equal("over\n", (run [[
       system.catch(print)
       coroutine.wrap(function() -- where the main thread's hook is not run

@@ -141,13 +141,19 @@ end
 --- Checks the options for leadping.new, and the environment's; ends the
 -- command where one is wrong.
 ---@param key string? nil where it is not known yet
----@return string base_url
-function flags.base_url(given, key)
+---@return table values see leadping.settings
+function flags.settings(given, key)
   local picked = flags.client_options(given)
   picked.api_key = key or "none"
   local values, _, wrong = settings.new(picked)
   if wrong then exits.refuse(exits.USAGE, in_flags(wrong)) end
-  return values.base_url
+  return values
+end
+
+--- The same, for where the API is.
+---@return string base_url
+function flags.base_url(given, key)
+  return flags.settings(given, key).base_url
 end
 
 --- The words of a command line that give the same options again.

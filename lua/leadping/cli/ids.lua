@@ -6,6 +6,7 @@
 local core = require "leadping.core"
 local csv = require "leadping.cli.csv"
 local exits = require "leadping.cli.exits"
+local files = require "leadping.cli.files"
 local json = require "leadping.json"
 local text = require "leadping.text"
 local words = require "leadping.cli.words"
@@ -214,13 +215,8 @@ end
 ---@return string? content
 ---@return string? message
 local function read_content(path)
-  local file, message
-  if path == "-" then file = io.stdin else file, message = io.open(path, "rb") end
-  if not file then return nil, "cannot read " .. message end
-  local content
-  content, message = file:read("*a")
-  if path ~= "-" then file:close() end
-  if not content then return nil, ("cannot read %s: %s"):format(path, message) end
+  local content, message = files.read(path)
+  if not content then return nil, message end
   if content:find("^\255\254") or content:find("^\254\255") then
     return nil, ("%s is UTF-16: save it as UTF-8"):format(path)
   end

@@ -4,6 +4,7 @@
 -- MIT, see LICENSE.
 
 local exits = require "leadping.cli.exits"
+local files = require "leadping.cli.files"
 local flags = require "leadping.cli.flags"
 local terminal = require "leadping.cli.terminal"
 
@@ -22,12 +23,8 @@ local function refuse(message)
 end
 
 local function read_file(path)
-  local file, message = io.open(path, "rb")
-  if not file then refuse("cannot read " .. message) end
-  local content
-  content, message = file:read("*a")
-  file:close()
-  if not content then refuse(("cannot read %s: %s"):format(path, message)) end
+  local content, message = files.read(path)
+  if not content then refuse(message) end
   local found = content:match("^%s*(.-)%s*$")
   if found == "" then refuse(path .. " is empty") end
   return found

@@ -10,9 +10,11 @@ local system = require "leadping.core".system
 local terminal = require "leadping.cli.terminal"
 
 local clear = require "leadping.cli.clear"
+local decode = require "leadping.cli.decode"
+local doctor = require "leadping.cli.doctor"
 local plan = require "leadping.cli.plan"
 
-local COMMANDS = { clear, plan }
+local COMMANDS = { clear, plan, decode, doctor }
 
 --- lua-argparse is the program's own need, not the library's.
 local function load_parser()

@@ -71,8 +71,8 @@ describe("examples/repl-session.txt", function()
     local is_typed, lines = {}, {}
     for _, line in ipairs(typed) do is_typed[line] = true end
     for line in output:gmatch("([^\n]*)\n") do
-      while line:find("^> ") do line = line:sub(3) end
-      if not is_typed[line] and not line:find("^JIT: ") then lines[#lines + 1] = line end
+      local shown = line:gsub("^[> ]*> ", "")
+      if not is_typed[shown] and not shown:find("^JIT: ") then lines[#lines + 1] = shown end
     end
     table.remove(lines, 1)
     return lines

@@ -187,8 +187,13 @@ describe("a finalizer that runs inside the session", function()
     return function() alive = false end
   end
 
-  before_each(function() collectgarbage("setpause", 1) end)
-  after_each(function() collectgarbage("setpause", 200) end)
+  local function set_pause(percent)
+    local is_set = pcall(collectgarbage, "setpause", percent)
+    if not is_set then collectgarbage("param", "pause", percent) end -- Lua 5.5
+  end
+
+  before_each(function() set_pause(1) end)
+  after_each(function() set_pause(200) end)
 
   it("cannot change the request that is being submitted", function()
     local session = core.session { proxy = "" }

@@ -94,7 +94,7 @@ Type 3 to clear their overrides:]]):format(support.http, a, c),
   end)
 
   it("takes no empty key", function()
-    open { LEADPING_API_KEY = false }
+    open { LEADPING_API_KEY = "" }
     terminal:run("leadping clear never-1")
     terminal:wait_for("shown):")
     terminal:press("Enter")

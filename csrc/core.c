@@ -46,11 +46,17 @@ static int core_curl_features(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"base_url", core_base_url}, {"ca_path", core_ca_path},
-    {"clock", core_clock},       {"curl_features", core_curl_features},
-    {"decode", core_decode},     {"is_utf8", core_is_utf8},
-    {"schema", core_schema},     {"segment", core_segment},
-    {"session", core_session},   {NULL, NULL},
+    {"base_url", core_base_url},
+    {"ca_path", core_ca_path},
+    {"clock", core_clock},
+    {"curl_features", core_curl_features},
+    {"head", core_head},
+    {"header_list", core_header_list},
+    {"is_utf8", core_is_utf8},
+    {"schema", core_schema},
+    {"segment", core_segment},
+    {"session", core_session},
+    {NULL, NULL},
 };
 
 /* What a program on a command line needs of POSIX, and Lua does not have. */
@@ -68,11 +74,14 @@ __attribute__((visibility("default")))
 #endif
 int luaopen_leadping_core(lua_State *L)
 {
+  header_list_register(L);
   log_register(L);
   session_register(L);
   signals_register(L);
   lua_newtable(L);
   set_functions(L, functions);
+  push_decode(L);
+  lua_setfield(L, -2, "decode");
   lua_newtable(L);
   set_functions(L, system_functions);
   lua_setfield(L, -2, "system");

@@ -12,7 +12,8 @@
 /* Lua functions; each is described where it is defined. */
 int core_base_url(lua_State *L);
 int core_ca_path(lua_State *L);
-int core_decode(lua_State *L);
+int core_head(lua_State *L);
+int core_header_list(lua_State *L);
 int core_is_utf8(lua_State *L);
 int core_schema(lua_State *L);
 int core_segment(lua_State *L);
@@ -25,7 +26,11 @@ int system_isatty(lua_State *L);
 int system_open(lua_State *L);
 int system_release(lua_State *L);
 
+/* Pushes the function decode, which is described in decode.c. */
+void push_decode(lua_State *L);
+
 /* Make the metatables; called once when the module is loaded. */
+void header_list_register(lua_State *L);
 void log_register(lua_State *L);
 void session_register(lua_State *L);
 void signals_register(lua_State *L);

@@ -510,6 +510,16 @@ static void set_place(struct decoder *d, const struct field *field)
   else d->outer = field;
 }
 
+/* The names are upvalues of core_decode, those of the array's items behind the
+ * others: to push one spares Lua its search for the string. */
+static void push_known_name(struct decoder *d, const struct object *object,
+                            const struct field *field)
+{
+  int before = object == &selection_object ? 0 : (int)selection_object.count;
+  int place = before + (int)(field - object->fields) + 1;
+  lua_pushvalue(d->L, lua_upvalueindex(place));
+}
+
 /* Reads a name and pushes it; *field is NULL where the schema has none such. */
 static int read_member_name(struct decoder *d, const struct object *object,
                             const struct field *expected,
@@ -519,7 +529,7 @@ static int read_member_name(struct decoder *d, const struct object *object,
   size_t length;
   *field = expected;
   if (take_name(d, expected)) {
-    lua_pushstring(d->L, expected->name);
+    push_known_name(d, object, expected);
     return 1;
   }
   if (!read_name(d)) return 0;
@@ -602,7 +612,7 @@ static int push_failure(struct decoder *d)
 
 /* decode(text, array_metatable) -> table | nil, where and what is wrong.
  * array_metatable: for arrays of unknown fields, which may be empty. */
-int core_decode(lua_State *L)
+static int core_decode(lua_State *L)
 {
   struct decoder d = {0};
   size_t length;
@@ -613,4 +623,21 @@ int core_decode(lua_State *L)
   d.L = L;
   luaL_checkstack(L, 32, "decode");
   return read_text(&d) ? 1 : push_failure(&d);
+}
+
+static int push_names(lua_State *L, const struct object *object)
+{
+  unsigned i;
+  for (i = 0; i < object->count; i++)
+    lua_pushlstring(L, object->fields[i].name, object->fields[i].length);
+  return (int)object->count;
+}
+
+void push_decode(lua_State *L)
+{
+  int names;
+  luaL_checkstack(L, 64, "decode");
+  names = push_names(L, &selection_object);
+  names += push_names(L, &eligible_number_object);
+  lua_pushcclosure(L, core_decode, names);
 }

@@ -52,7 +52,7 @@ static const struct field eligible_number_fields[] = {
     BOOLEAN(isSelected),
 };
 
-static const struct object eligible_number_object = {
+const struct object eligible_number_object = {
     "EligibleNumber", eligible_number_fields, COUNT(eligible_number_fields)};
 
 static const struct field selection_fields[] = {

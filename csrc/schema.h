@@ -31,6 +31,6 @@ struct object {
   unsigned count;
 };
 
-extern const struct object selection_object;
+extern const struct object selection_object, eligible_number_object;
 
 #endif

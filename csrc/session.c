@@ -111,7 +111,7 @@ static int session_submit(lua_State *L)
   transfer_check_request(&request, L, 2);
   s = check_session(L);
   t = multi_take_spare(&s->multi);
-  if (t && !transfer_prepare(t, &request, L)) {
+  if (t && !transfer_prepare(t, &request)) {
     multi_give_spare(&s->multi, t);
     t = NULL;
   }

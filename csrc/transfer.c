@@ -177,44 +177,13 @@ struct transfer *transfer_new(const struct transfer_options *options,
 void transfer_free(struct transfer *t)
 {
   curl_easy_cleanup(t->easy);
-  curl_slist_free_all(t->headers);
+  header_list_release(t->headers);
   buffer_free(&t->head);
   buffer_free(&t->body);
   free(t);
 }
 
 /* ---- a request ---- */
-
-/* A header that ends early or goes on to a next line would be another one. */
-static const char *check_header(lua_State *L, int index)
-{
-  size_t length;
-  const char *text = luaL_checklstring(L, index, &length);
-  if (strlen(text) != length || strpbrk(text, "\r\n"))
-    luaL_error(L, "a request's header holds CR, LF or NUL");
-  return text;
-}
-
-/* Pushes the lines of the headers table at the index; returns how many.
- * libcurl's way to write an empty value is "name;". */
-static int push_header_lines(lua_State *L, int index)
-{
-  int count = 0;
-  lua_pushnil(L);
-  while (lua_next(L, index)) { /* …, lines, name, value */
-    const char *name, *value;
-    luaL_checkstack(L, 8, "too many headers");
-    lua_pushvalue(L, -2);
-    name = check_header(L, -1);
-    value = check_header(L, -2);
-    lua_pushfstring(L, *value ? "%s: %s" : "%s;%s", name, value);
-    lua_replace(L, -3); /* the line takes the value's place */
-    lua_pop(L, 1);
-    lua_insert(L, -2); /* …, lines, line, name */
-    count++;
-  }
-  return count;
-}
 
 /* Seconds to whole milliseconds, up, so that 0 (libcurl's "never") cannot
  * come of a short time. */
@@ -246,9 +215,7 @@ void transfer_check_request(struct request *request, lua_State *L, int index)
   lua_getfield(L, index, "max_body");
   request->max_body = (size_t)luaL_checknumber(L, base + 5);
   lua_getfield(L, index, "headers");
-  luaL_checktype(L, base + 6, LUA_TTABLE);
-  request->first_header = base + 7;
-  request->headers = push_header_lines(L, base + 6);
+  request->headers = check_header_list(L, base + 6);
 }
 
 static void forget_answer(struct transfer *t)
@@ -263,30 +230,23 @@ static void forget_answer(struct transfer *t)
   t->error[0] = '\0';
 }
 
-static int set_headers(struct transfer *t, const struct request *request,
-                       lua_State *L)
+static CURLcode set_headers(struct transfer *t, struct header_list *headers)
 {
-  int i;
-  curl_slist_free_all(t->headers);
-  t->headers = NULL;
-  for (i = 0; i < request->headers; i++) {
-    const char *line = lua_tostring(L, request->first_header + i);
-    struct curl_slist *longer = curl_slist_append(t->headers, line);
-    if (!longer) return 0;
-    t->headers = longer;
-  }
-  return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK;
+  if (t->headers == headers) return CURLE_OK;
+  header_list_hold(headers);
+  header_list_release(t->headers);
+  t->headers = headers;
+  return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, headers->lines);
 }
 
-int transfer_prepare(struct transfer *t, const struct request *request,
-                     lua_State *L)
+int transfer_prepare(struct transfer *t, const struct request *request)
 {
   CURL *easy = t->easy;
   CURLcode code;
   forget_answer(t);
   t->max_body = request->max_body;
-  if (!set_headers(t, request, L)) return 0;
-  code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
+  code = set_headers(t, request->headers);
+  if (!code) code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
   if (!code)
     code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
   if (!code)
@@ -300,56 +260,6 @@ int transfer_prepare(struct transfer *t, const struct request *request,
 }
 
 /* ---- the result ---- */
-
-static const char *lower_case(char *name, size_t length)
-{
-  size_t i;
-  for (i = 0; i < length; i++)
-    if (name[i] >= 'A' && name[i] <= 'Z') name[i] = (char)(name[i] - 'A' + 'a');
-  return name;
-}
-
-static int is_space(char c)
-{
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* Sets name -> value in the table at the top of the stack. Lines of one name
- * become one value, joined as RFC 9110, section 5.3 has it. */
-static void set_header(lua_State *L, char *name, size_t length,
-                       const char *value, const char *end)
-{
-  while (value < end && is_space(*value)) value++;
-  while (end > value && is_space(end[-1])) end--;
-  lua_pushlstring(L, lower_case(name, length), length);
-  lua_pushvalue(L, -1);
-  lua_rawget(L, -3);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_pushlstring(L, value, (size_t)(end - value));
-  } else {
-    lua_pushliteral(L, ", ");
-    lua_pushlstring(L, value, (size_t)(end - value));
-    lua_concat(L, 3);
-  }
-  lua_rawset(L, -3);
-}
-
-/* Pushes a table of lower-case names. */
-static void push_headers(struct transfer *t, lua_State *L)
-{
-  char *line = t->head.bytes, *end = line ? line + t->head.length : line;
-  lua_createtable(L, 0, 8);
-  while (line < end) {
-    char *line_end = memchr(line, '\n', (size_t)(end - line));
-    char *colon;
-    if (!line_end) line_end = end;
-    colon = memchr(line, ':', (size_t)(line_end - line));
-    if (colon && !is_space(*line)) /* a folded line goes on with a value */
-      set_header(L, line, (size_t)(colon - line), colon + 1, line_end);
-    line = line_end + 1;
-  }
-}
 
 struct failure {
   CURLcode code;
@@ -404,10 +314,11 @@ static void set_failure(struct transfer *t, lua_State *L)
   set_integer(L, "verify", verify);
 }
 
-static void set_answer(struct transfer *t, lua_State *L)
+static void set_bytes(lua_State *L, const char *key,
+                      const struct buffer *buffer)
 {
-  lua_pushlstring(L, t->body.length ? t->body.bytes : "", t->body.length);
-  lua_setfield(L, -2, "body");
+  lua_pushlstring(L, buffer->length ? buffer->bytes : "", buffer->length);
+  lua_setfield(L, -2, key);
 }
 
 static void leave_socket(struct transfer *t)
@@ -441,8 +352,7 @@ void transfer_push_result(struct transfer *t, lua_State *L)
   lua_createtable(L, 0, 8); /* Lua adds a few more */
   set_integer(L, "sends", t->sends);
   if (status) set_integer(L, "status", status);
-  push_headers(t, L);
-  lua_setfield(L, -2, "headers");
-  if (t->code == CURLE_OK) set_answer(t, L);
+  set_bytes(L, "head", &t->head);
+  if (t->code == CURLE_OK) set_bytes(L, "body", &t->body);
   else set_failure(t, L);
 }

@@ -9,6 +9,7 @@
 
 #include "buffer.h"
 #include "compat.h"
+#include "header_list.h"
 #include "sockets.h"
 
 /* What is the same for all transfers of a session. Strings are malloc's and
@@ -27,10 +28,10 @@ struct transfer {
   struct transfer *next_owned; /* among all of the session's */
   lua_Integer id;
   CURL *easy;
-  int added;                  /* to the multi handle */
-  struct curl_slist *headers; /* of the request */
-  struct buffer head, body;   /* of the answer */
-  size_t head_received;       /* bytes, of interim answers too */
+  int added;                   /* to the multi handle */
+  struct header_list *headers; /* of the request; held */
+  struct buffer head, body;    /* of the answer */
+  size_t head_received;        /* bytes, of interim answers too */
   size_t max_body;
   int head_complete;
   int sends;               /* how often the request began to be sent */
@@ -49,24 +50,23 @@ struct transfer *transfer_new(const struct transfer_options *options,
 /* The transfer is in no multi handle any more. */
 void transfer_free(struct transfer *transfer);
 
-/* A request, read from Lua. Its strings stay on Lua's stack, and are good as
- * long as they do. */
+/* A request, read from Lua. Its strings and its headers stay on Lua's stack,
+ * and are good as long as they do. */
 struct request {
   const char *url, *method;
   long timeout_ms, connect_timeout_ms;
   size_t max_body;
-  int first_header, headers; /* stack index of the first line, how many */
+  struct header_list *headers;
 };
 
 /* Reads the request table at that (positive) stack index: { method, url,
- * headers = name -> value, timeout, connect_timeout (seconds), max_body
- * (bytes) }. Leaves strings on the stack. Raises for a wrong type. */
+ * headers = name -> value or their list, timeout, connect_timeout (seconds),
+ * max_body (bytes) }. Leaves values on the stack. Raises for a wrong type. */
 void transfer_check_request(struct request *request, lua_State *L, int index);
 
 /* Prepares for a request; 0 where libcurl refuses. Allocates nothing in Lua,
  * so that no finalizer can run and use the transfer meanwhile. */
-int transfer_prepare(struct transfer *transfer, const struct request *request,
-                     lua_State *L);
+int transfer_prepare(struct transfer *transfer, const struct request *request);
 
 /* Takes libcurl's code for it. What ended within the head of the answer is cut,
  * though libcurl (7.88) calls it a success: to it, some header lines are one.
@@ -76,8 +76,9 @@ void transfer_end(struct transfer *transfer, CURLcode code);
 /* The transfer is not in the multi handle any more, and has no result. */
 void transfer_stop(struct transfer *transfer);
 
-/* Pushes the result, a table: { status, headers, body, sends }, or { kind,
- * message, retryable, code, verify, sends, headers, status (if any came) }. */
+/* Pushes the result, a table: { status, head, body, sends }, or { kind,
+ * message, retryable, code, verify, sends, head, status (if any came) }. The
+ * head is text, for csrc/head.c. */
 void transfer_push_result(struct transfer *transfer, lua_State *L);
 
 #endif

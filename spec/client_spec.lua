@@ -156,6 +156,19 @@ describe("an answer", function()
     assert.is_true(selection:selected().isSelected)
   end)
 
+  it("keeps its own headers, whenever they are looked at", function()
+    local first = select(3, client:clear_override(support.answer("{}", "200\nX-A: 1")))
+    local second = select(3, client:clear_override(support.answer("{}", "200\nX-A: 2")))
+    assert.equal("1", first.headers["X-a"])
+    assert.equal("2", second.headers["X-a"])
+    assert.equal(first.headers, first.headers)
+    assert.is_nil(first.header)
+    local names = {}
+    for name in pairs(first) do names[#names + 1] = name end
+    table.sort(names)
+    assert.equal("attempts body elapsed headers status", table.concat(names, " "))
+  end)
+
   it("is unpacked where it is compressed", function()
     assert(client:clear_override(support.id("fault:gzip")))
   end)

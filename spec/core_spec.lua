@@ -74,6 +74,62 @@ describe("leadping.core: decode", function()
   end)
 end)
 
+describe("leadping.core: head", function()
+  for words, row in pairs {
+    ["nothing"] = { "", {} },
+    ["names in lower case"] = { "X-A: b\r\n\r\n", { ["x-a"] = "b" } },
+    ["the lines of one name joined"] = { "a: 1\r\nA:2 \r\n", { a = "1, 2" } },
+    ["a value without the space around it"] = { "a: \t b c\t \r\n", { a = "b c" } },
+    ["no line without a name"] = { "garbage\r\n folded: line\r\n", {} },
+    ["a last line without its end"] = { "a: b\r\nc: d", { a = "b", c = "d" } },
+  } do
+    it("gives " .. words, function() assert.same(row[2], core.head(row[1])) end)
+  end
+end)
+
+describe("leadping.core: header_list", function()
+  it("is sent with each request that has it", function()
+    local session = core.session {}
+    finally(function() session:close() end)
+    local _, mark = support.requests()
+    local list = core.header_list { Authorization = "Bearer " .. support.key, ["X-A"] = "b" }
+    local other = core.header_list { Authorization = "Bearer " .. support.key, ["X-A"] = "c" }
+    for i, headers in ipairs { list, list, other, list } do
+      assert.equal(200, result_of(session, request("listed-" .. i, { headers = headers })).status)
+    end
+    list, other = nil, nil -- luacheck: ignore 311
+    collectgarbage()
+    local sent = {}
+    for i, seen in ipairs((support.requests(mark))) do sent[i] = seen.headers["x-a"] end
+    assert.same({ "b", "b", "c", "b" }, sent)
+  end)
+
+  it("is made of a table alone, and taken for nothing else", function()
+    assert.error_matches(function() core.header_list(core.header_list {}) end, "table expected")
+    local session = core.session {}
+    finally(function() session:close() end)
+    assert.error_matches(function()
+      session:submit(request("a", { headers = io.stdout }))
+    end, "leadping.header_list expected")
+  end)
+
+  it("that has been collected is refused, at the end of Lua too", function()
+    assert.equal("the list of headers is closed\n", (support.run [[
+      local core = require "leadping.core"
+      local session, headers = core.session {}, nil
+      local function try()
+        print(select(2, pcall(session.submit, session, {
+          url = "http://127.0.0.1:1", method = "DELETE", headers = headers,
+          timeout = 1, connect_timeout = 1, max_body = 1,
+        })))
+      end
+      last = newproxy and newproxy(true) or setmetatable({}, { __gc = try })
+      getmetatable(last).__gc = try
+      headers = core.header_list {}
+    ]]))
+  end)
+end)
+
 describe("leadping.core: session", function()
   local session
   before_each(function() session = core.session {} end)
@@ -192,7 +248,7 @@ describe("leadping.core: session", function()
 
   it("joins the lines of one name and trims their values", function()
     local id = support.answer("{}", "200\nX-Two: a \nX-Two: \t b\t\n")
-    assert.equal("a, b", result_of(session, request(id)).headers["x-two"])
+    assert.equal("a, b", core.head(result_of(session, request(id)).head)["x-two"])
   end)
 end)
 

@@ -244,17 +244,20 @@ describe("leadping.run: a 429", function()
     end)
   end
 
-  it("pauses all, and costs an id neither a retry nor its time", function()
-    local server = new_server()
-    local engine = new_engine(server, { max_retries = 0, timeout = 5 })
-    local results = run(engine, each(ids(700)), { rate = false })
-    assert_all_done(results, 700)
-    local pauses = 0
-    for i = 2, #server.admitted do
-      if server.admitted[i] - server.admitted[i - 1] > 30 then pauses = pauses + 1 end
-    end
-    assert.is_true(pauses >= 1)
-  end)
+  for words, hook in pairs { [""] = false, [", with a hook"] = function() end } do
+    it("pauses all, and costs an id neither a retry nor its time" .. words, function()
+      local server = new_server()
+      local engine = new_engine(server,
+        { max_retries = 0, timeout = 5, on_event = hook or nil })
+      local results = run(engine, each(ids(700)), { rate = false })
+      assert_all_done(results, 700)
+      local pauses = 0
+      for i = 2, #server.admitted do
+        if server.admitted[i] - server.admitted[i - 1] > 30 then pauses = pauses + 1 end
+      end
+      assert.is_true(pauses >= 1)
+    end)
+  end
 
   it("makes the pace slower, which then recovers", function()
     local refused = false

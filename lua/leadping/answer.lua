@@ -4,6 +4,7 @@
 -- MIT, see LICENSE.
 
 local codec = require "leadping.codec"
+local core = require "leadping.core"
 local problem = require "leadping.problem"
 local retry = require "leadping.retry"
 local text = require "leadping.text"
@@ -50,24 +51,46 @@ function answer.outcome(status)
   return (status < 200 or status >= 500) and "unknown" or "not_applied"
 end
 
+local HeaderNames = {
+  __index = function(headers, name)
+    if type(name) == "string" then return rawget(headers, name:lower()) end
+  end,
+}
+
 local Response = { __name = "leadping.response" }
+
+--- Fields that are made when they are first looked at: mostly they are not.
+local LATE = {}
+
+--- Of the head, which csrc/session.c gives as it came.
+function LATE.headers(response)
+  local headers = setmetatable(core.head(response.head or ""), HeaderNames)
+  response.head = nil
+  return headers
+end
+
+function LATE.reasons(response)
+  return response.attempts and {}
+end
+
+function Response:__index(name)
+  local make = LATE[name]
+  if not make then return nil end
+  local value = make(self)
+  rawset(self, name, value)
+  return value
+end
 
 function Response:__tostring()
   return ("leadping.response: status %d, %d bytes"):format(self.status, #self.body)
 end
 
 --- Makes a response of a table with status, headers (as answer.headers gives
--- them) and body.
+-- them) or head, and body.
 ---@return leadping.Response
 function answer.response(fields)
   return setmetatable(fields, Response)
 end
-
-local HeaderNames = {
-  __index = function(headers, name)
-    if type(name) == "string" then return rawget(headers, name:lower()) end
-  end,
-}
 
 --- One value of a header; nil where it is none. Some HTTP stacks give a list
 -- for a name that came more than once: RFC 9110, section 5.3 joins it.
@@ -107,15 +130,16 @@ function answer.is_refusal(result)
 end
 
 --- A session's result becomes the response that the caller gets.
----@param is_ours boolean of csrc/session.c, which gives names in lower case
+---@param is_ours boolean of csrc/session.c: a whole answer's table is taken over
 ---@return leadping.Response
 function answer.from_result(result, is_ours)
-  local headers = result.headers or {}
+  if is_ours and not result.kind then
+    result.sends = nil
+    return answer.response(result)
+  end
   return answer.response {
-    status = result.status,
-    headers = is_ours and setmetatable(headers, HeaderNames) or answer.headers(headers),
-    body = result.body or "",
-    attempts = 0, elapsed = 0, reasons = nil, -- for the call to fill in
+    status = result.status, head = result.head, body = result.body or "",
+    headers = not is_ours and answer.headers(result.headers or {}) or nil,
   }
 end
 

@@ -5,6 +5,7 @@
 -- MIT, see LICENSE.
 
 local answer = require "leadping.answer"
+local core = require "leadping.core"
 local errors = require "leadping.errors"
 local failure = require "leadping.failure"
 local request = require "leadping.request"
@@ -19,7 +20,9 @@ local settings = require "leadping.settings"
 ---@field elapsed number seconds from the call to its end
 ---@field reasons string[] why each attempt but the last was tried again
 
-local Call = {}
+local Call = {
+  postponed = 0, -- attempts that cost no retry
+}
 Call.__index = Call
 
 --- A new call. All its fields are named here, so that the table never grows.
@@ -37,10 +40,7 @@ function Call.new(context, id, limits, stream)
     started = started,
     deadline = started + limits.timeout,
     attempts = 0,
-    postponed = 0, -- attempts that cost no retry
-    reasons = {}, -- why each attempt but the last was tried again
     attempt_started = started,
-    attempt_limit = 0, -- seconds
     url = false,
     key = false, -- of the last attempt
     settled = false,
@@ -104,7 +104,7 @@ function Call:fail(given)
   for name, value in pairs(given) do fields[name] = value end
   fields.conversation_id = self.id
   fields.attempts, fields.elapsed = self.attempts, self:elapsed()
-  fields.reasons = self.reasons
+  fields.reasons = self.reasons or {}
   fields.outcome = final_outcome(self, fields.outcome)
   if fields.response then complete_response(self, fields.response) end
   self.err = errors.new(fields)
@@ -133,18 +133,20 @@ end
 
 local function get_key(self)
   local key, err = self.next_key, nil
-  self.next_key = nil
-  if not key then key, err = settings.current_key(self.context.settings) end
+  if key then self.next_key = nil
+  else key, err = settings.current_key(self.context.settings) end
   if err then self:fail(err) end
   self.key = key
   return key
 end
 
---- The headers for a key, made anew only when the key is another one; always
--- for a given transport, which may change them.
+--- The headers for a key: our own session takes them as a list that is made
+-- anew only when the key is another one; a given transport may change them.
 local function get_headers(context, key)
-  if context.headers_key ~= key or context.settings.transport then
-    context.headers = request.headers(context.settings, key)
+  local values = context.settings
+  if values.transport then return request.headers(values, key) end
+  if context.headers_key ~= key then
+    context.headers = core.header_list(request.headers(values, key))
     context.headers_key = key
   end
   return context.headers
@@ -174,29 +176,41 @@ local function announce(self)
   return not self.settled
 end
 
+--- Gives back the time that a pause took.
+local function resume(self)
+  self.deadline, self.left = self.context.clock() + self.left, nil
+end
+
+--- A request to fill in. The engine gives back those that can be used again.
+local function take_request(context)
+  local values, spare = context.settings, context.spare_request
+  context.spare_request = nil -- a finalizer may make a call meanwhile
+  return spare or {
+    method = request.METHOD,
+    url = nil, headers = nil, timeout = nil, -- of the attempt
+    connect_timeout = values.connect_timeout,
+    max_body = values.max_body,
+  }
+end
+
 --- The request of the next attempt, for a session; nil where the call is
 -- settled instead.
 function Call:next_request()
+  if self.left then resume(self) end
   local url = get_url(self)
   local key = url and get_key(self)
   if not key then return nil end
   if not announce(self) then return nil end
-  local now = self.context.clock()
-  if self.left then self.deadline, self.left = now + self.left, nil end
-  local left = self.deadline - now
+  local context = self.context
+  local now = context.clock()
+  local left, limit = self.deadline - now, self.limits.attempt_timeout
   if left <= 0 then return self:fail(out_of_time(self)) end
+  if left < limit then limit = left end
   self.attempts = self.attempts + 1
   self.attempt_started = now
-  self.attempt_limit = math.min(self.limits.attempt_timeout, left)
-  local values = self.context.settings
-  return {
-    method = request.METHOD,
-    url = url,
-    headers = get_headers(self.context, key),
-    timeout = self.attempt_limit,
-    connect_timeout = values.connect_timeout,
-    max_body = values.max_body,
-  }
+  local filled = take_request(context)
+  filled.url, filled.headers, filled.timeout = url, get_headers(context, key), limit
+  return filled
 end
 
 -- results --------------------------------------------------------------------
@@ -204,10 +218,11 @@ end
 --- Names the option whose limit ran out.
 local function explain_timeout(self, fields)
   if fields.kind ~= "timeout" then return end
+  local left, limit = self.deadline - self.attempt_started, self.limits.attempt_timeout
   local spent = self.context.clock() - self.attempt_started
-  if spent < self.attempt_limit * 0.99 then
+  if spent < math.min(left, limit) * 0.99 then
     fields.message = fields.message .. " (connect_timeout)"
-  elseif self.attempt_limit < self.limits.attempt_timeout then
+  elseif left < limit then
     fields.message = ("%s (timeout = %g s)"):format(fields.message, self.limits.timeout)
   else
     fields.message = ("%s (attempt_timeout = %g s)"):format(fields.message,
@@ -262,6 +277,7 @@ end
 local function try_again(self, fields, delay)
   local reason = reason_of(fields)
   self.last = fields
+  self.reasons = self.reasons or {} -- why each attempt but the last was tried again
   self.reasons[#self.reasons + 1] = reason
   self.due = self.context.clock() + delay
   if not self.context.listener then return end

@@ -39,7 +39,7 @@ function Engine.new(settings, with)
     random = with.random or math.random,
     loop = get_loop(settings, with),
     calls = {}, -- session's id -> call
-    in_flight = 0, -- how many those are
+    in_flight = 0, -- how many those are, where there is a watcher
     woken = {}, -- streams whose results came while they waited
   }, Engine)
 end
@@ -67,17 +67,13 @@ end
 local function count_in_flight(self, change)
   local before = self.in_flight
   self.in_flight = before + change
-  if not self.watcher then return true end
   if before == 0 then return self.watcher:start() end
   if self.in_flight == 0 then self.watcher:stop() end
   return true
 end
 
-local function submit(self, request)
-  local session, message = get_session(self)
-  if not session then return nil, message end
-  local started
-  started, message = count_in_flight(self, 1)
+local function submit_watched(self, session, request)
+  local started, message = count_in_flight(self, 1)
   if not started then
     self.in_flight = self.in_flight - 1
     return nil, message
@@ -88,10 +84,17 @@ local function submit(self, request)
   return id, message
 end
 
+local function submit(self, request)
+  local session, message = get_session(self)
+  if not session then return nil, message end
+  if self.watcher then return submit_watched(self, session, request) end
+  return session:submit(request)
+end
+
 local function remove_call(self, id)
   local call = self.calls[id]
   self.calls[id] = nil
-  if call then count_in_flight(self, -1) end
+  if call and self.watcher then count_in_flight(self, -1) end
   return call
 end
 
@@ -168,6 +171,8 @@ function Engine:send(request, call)
     return call.stream:take(call, { kind = "cancelled", message = CLOSED, sends = 0 })
   end
   local id, message = submit(self, request)
+  -- Our own session has read it; a given transport may keep it.
+  if not self.settings.transport then self.spare_request = request end
   if id then
     call.stream.submitted = id -- cancel finds it where the next line is stopped
     self.calls[id] = call
@@ -226,18 +231,21 @@ end
 
 -- for clients ----------------------------------------------------------------
 
-local function once(id)
-  return function()
-    local value = id
-    id = nil
-    return value
-  end
+local function next_only_id(stream)
+  stream.exhausted = true
+  return stream.only_id
 end
 
---- One call from its start to its end.
+--- One call from its start to its end. Its stream is kept for the next one; a
+-- call that is made meanwhile, by a hook or in a coroutine, gets another.
 ---@return table call settled
 function Engine:call(id, limits)
-  return Stream.new(self, once(id), limits, 1):result()
+  local stream = self.idle or Stream.new(self, next_only_id, limits, 1)
+  self.idle = nil
+  stream.only_id, stream.limits, stream.exhausted = id, limits, false
+  local call = stream:result()
+  if not stream.cancelled then self.idle = stream end
+  return call
 end
 
 --- Many calls, at the pace of all that share the engine.

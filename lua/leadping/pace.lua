@@ -30,6 +30,7 @@ end
 
 --- Requests a second that may be sent now by who asks for `rate`.
 local function current_rate(self, rate, now)
+  if self.base == math.huge then return rate end
   return math.min(rate, self.base + RISE * math.max(now - self.resumes, 0))
 end
 
@@ -49,6 +50,10 @@ end
 --- Notes that a request is sent.
 function pace.spend(self, rate, now)
   local allowed = current_rate(self, rate, now)
+  if allowed == math.huge then
+    self.due = math.max(self.due, now)
+    return
+  end
   local saved = now - (burst(allowed) - 1) / allowed
   if now >= self.resumes then saved = math.max(saved, self.resumes) end
   self.due = math.max(self.due, saved) + 1 / allowed

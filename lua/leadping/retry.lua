@@ -164,7 +164,7 @@ end
 
 --- Gives back for a success.
 function retry.earn(budget)
-  budget.tokens = math.min(budget.tokens + SUCCESS_GAIN, BUDGET_TOKENS)
+  if budget.tokens < BUDGET_TOKENS then budget.tokens = budget.tokens + SUCCESS_GAIN end
 end
 
 return retry

@@ -31,13 +31,18 @@ function Run.new(engine, limits)
   }, Run)
 end
 
+function Run:may_send()
+  return not self.ended and self:wait() <= 0
+end
+
 --- Seconds until the next request may be sent.
 function Run:wait()
   return pace.wait(self.engine.pace, self.rate, self.engine.clock())
 end
 
-function Run:spend()
-  pace.spend(self.engine.pace, self.rate, self.engine.clock())
+--- Takes note of a request that goes out now.
+function Run:spend(now)
+  pace.spend(self.engine.pace, self.rate, now)
 end
 
 --- Neither where the API asks for too long, nor where it has long said nothing

@@ -8,6 +8,7 @@ local Call = require "leadping.call"
 -- One call goes out at once; what a run decides is in leadping.run.
 local ONCE = {
   ended = false,
+  may_send = function() return true end,
   wait = function() return 0 end,
   spend = function() end,
   postpone = function() end,
@@ -20,46 +21,61 @@ Stream.__index = Stream
 local function start(self, call)
   local request = call:next_request()
   if request then
-    self.run:spend()
+    self.run:spend(call.attempt_started)
     self.engine:send(request, call)
   else
     self:settle(call)
   end
 end
 
+--- Settled calls stand in line until they are asked for.
 function Stream:settle(call)
   self.run:settled(call)
   self.busy = self.busy - 1
-  self.settled[#self.settled + 1] = call
+  if self.last then self.last.behind = call else self.first = call end
+  self.last = call
+end
+
+local function take_settled(self)
+  local call = self.first
+  if not call then return nil end
+  self.first = call.behind
+  if call == self.last then self.last = nil end
+  return call
+end
+
+local function delay_call(self, call)
+  self.delayed = self.delayed or {}
+  self.delayed[#self.delayed + 1] = call
 end
 
 --- Takes the result of one of this stream's calls.
 function Stream:take(call, result)
   call:take(result, self.run)
-  if call.settled then self:settle(call)
-  else self.delayed[#self.delayed + 1] = call end
-end
-
-local function may_send(self)
-  return not self.run.ended and self.run:wait() <= 0
+  if call.settled then self:settle(call) else delay_call(self, call) end
 end
 
 --- Sends again what is due.
 local function start_due(self)
+  if not self.delayed then return end
   local now = self.engine.clock()
   for i = #self.delayed, 1, -1 do
     local call = self.delayed[i]
-    if call.due <= now and may_send(self) then
+    if call.due <= now and self.run:may_send() then
       table.remove(self.delayed, i)
       start(self, call)
     end
   end
 end
 
+local function has_room(self)
+  return self.busy < self.slots and not self.exhausted
+end
+
 --- Ids are asked for one at a time, when they can be sent.
 local function start_new(self)
-  while not self.exhausted and self.busy < self.slots and may_send(self) do
-    local id = self.next_id()
+  while has_room(self) and self.run:may_send() do
+    local id = self:next_id()
     if id == nil then
       self.exhausted = true
     else
@@ -69,20 +85,26 @@ local function start_new(self)
   end
 end
 
+--- Seconds until the first of the delayed calls is due; nil where there is none.
+local function seconds_of_delay(self)
+  if not self.delayed or #self.delayed == 0 then return nil end
+  local due = math.huge
+  for _, call in ipairs(self.delayed) do due = math.min(due, call.due) end
+  return due - self.engine.clock()
+end
+
 --- Seconds until something is to be sent; nil where nothing is.
 local function seconds_until_due(self)
   if self.run.ended then return nil end
-  local now, due = self.engine.clock(), math.huge
-  for _, call in ipairs(self.delayed) do due = math.min(due, call.due) end
-  if not self.exhausted and self.busy < self.slots then due = now end
-  return due < math.huge and math.max(due - now, self.run:wait()) or nil
+  local delay = has_room(self) and 0 or seconds_of_delay(self)
+  return delay and math.max(delay, self.run:wait())
 end
 
 --- Settles what waits to be sent again.
 local function settle_delayed(self, settle)
   local delayed = self.delayed
-  self.delayed = {}
-  for _, call in ipairs(delayed) do
+  self.delayed = nil
+  for _, call in ipairs(delayed or {}) do
     settle(call)
     self:settle(call)
   end
@@ -105,7 +127,7 @@ local function next_settled(self)
     if self.run.ended then settle_delayed(self, Call.give_up) end
     start_due(self)
     start_new(self)
-    local call = table.remove(self.settled, 1)
+    local call = take_settled(self)
     if call or is_over(self) then return call end
     local kind, message = self.engine:wait(self, seconds_until_due(self))
     if kind then fail_delayed(self, kind, message) end
@@ -131,7 +153,7 @@ end
 
 --- A new stream, of calls for the ids that next_id returns until it returns nil.
 ---@param engine table leadping.engine
----@param next_id fun(): string?
+---@param next_id fun(stream: table): string?
 ---@param limits table see Call.new
 ---@param slots integer calls on their way at a time
 ---@param run table? what decides when to send, a leadping.run; nil for one call
@@ -144,7 +166,8 @@ function Stream.new(engine, next_id, limits, slots, run)
     exhausted = false, -- next_id has returned nil
     cancelled = false,
     waiter = nil, waiting = false, -- see leadping.loops
-    settled = {}, delayed = {},
+    first = nil, last = nil, -- of the settled calls, linked by `behind`
+    delayed = nil, -- a list of calls, as soon as there is one
   }, Stream)
 end
 

@@ -8,6 +8,7 @@ local core = require "leadping.core"
 local source, build = ...
 
 local CALLS, CALL_RUNS = 5000, 9
+local MANY, MANY_RUNS, SLOTS = 100000, 5, 32
 local COLD_RUNS = 31
 local DECODE_RUNS = 9
 local DECODES = { [3] = 20000, [50] = 2000 } -- eligible numbers -> decodes a run
@@ -53,6 +54,14 @@ local function lua_calls(url, count, ca_file, ca_path)
   return { lua, source .. "/calls.lua", url, count, ca_file, ca_path }
 end
 
+local function c_many(url, ca_file)
+  return { build .. "/many", url, MANY, SLOTS, ca_file }
+end
+
+local function lua_many(url, ca_file)
+  return { lua, source .. "/many.lua", url, MANY, SLOTS, ca_file }
+end
+
 local function decodes(decoder, numbers, count)
   return { lua, source .. "/decode.lua", decoder, numbers, count }
 end
@@ -60,7 +69,7 @@ end
 -- Measuring ------------------------------------------------------------------
 
 --- What one run of a program took: seconds of its loop, of the process and of
--- the CPU, and the most KiB resident.
+-- the CPU, the most KiB resident, and by how many these grew where it says so.
 local function measure(words)
   local command = command_line(words)
   local output = output_of(quote(build .. "/measure") .. " " .. command)
@@ -69,7 +78,7 @@ local function measure(words)
   if not loop or not wall then error("bench: this failed: " .. command, 0) end
   return {
     loop = tonumber(loop), wall = tonumber(wall), cpu = tonumber(cpu),
-    resident = tonumber(resident),
+    resident = tonumber(resident), growth = tonumber(output:match("growth (%S+)")),
   }
 end
 
@@ -135,9 +144,10 @@ local UNITS = {
 }
 
 --- How far ours is from theirs, and whether that meets row.aim: a ratio, or
--- for row.more a difference in MiB.
+-- for row.more a difference in MiB, from nothing where there is no theirs.
 local function judge(row)
-  local ratio, more = row.ours / row.theirs, (row.ours - row.theirs) / 1024
+  local theirs = row.theirs or 0
+  local ratio, more = row.ours / theirs, (row.ours - theirs) / 1024
   local value = row.more and more or ratio
   local shown = row.more and ("%+.1f MiB"):format(more) or ("%.2f"):format(ratio)
   if not row.aim then return shown, "", "" end
@@ -151,7 +161,7 @@ local function print_table(theirs, rows)
   for _, row in ipairs(rows) do
     local unit = UNITS[row.unit]
     print(("| %s | %s | %s | %s | %s | %s |"):format(row.title,
-      unit(row.theirs), unit(row.ours), judge(row)))
+      row.theirs and unit(row.theirs) or "", unit(row.ours), judge(row)))
   end
   print()
 end
@@ -181,6 +191,15 @@ local function warm_instructions(rows, name, url, ca_file)
   add(rows, title, "count",
     instructions_each(function(n) return c_calls(url, n, ca_file) end, 100, 1100),
     instructions_each(function(n) return lua_calls(url, n, ca_file) end, 100, 1100))
+end
+
+local function many_calls(rows, name, url, ca_file)
+  local title = ("%d ids, %d at a time, %s"):format(MANY, SLOTS, name)
+  local theirs, ours = compare(title, MANY_RUNS, c_many(url, ca_file), lua_many(url, ca_file))
+  add(rows, title .. ": wall time", "s", theirs.wall, ours.wall, 1.35)
+  add(rows, title .. ": CPU time", "s", theirs.cpu, ours.cpu)
+  if not ours.growth then return end
+  add(rows, title .. ": resident memory from the 2000th id", "mib", nil, ours.growth, 2)
 end
 
 local function cold_start(rows, name, aim, theirs, ours)
@@ -256,6 +275,8 @@ local function report_calls()
   local rows, notes = {}, {}
   warm_calls(rows, "plain", plain)
   warm_calls(rows, "TLS", tls, authority)
+  many_calls(rows, "plain", plain)
+  many_calls(rows, "TLS", tls, authority)
   if has_valgrind then
     warm_instructions(rows, "plain", plain)
     warm_instructions(rows, "TLS", tls, authority)
@@ -279,5 +300,5 @@ end
 print(machine() .. "\n")
 report_calls()
 report_decode()
-print(("Medians of %d runs (cold start: %d, decode: %d), the two programs in turn.")
-  :format(CALL_RUNS, COLD_RUNS, DECODE_RUNS))
+print(("Medians of %d runs (many ids: %d, cold start: %d, decode: %d), the two in turn.")
+  :format(CALL_RUNS, MANY_RUNS, COLD_RUNS, DECODE_RUNS))

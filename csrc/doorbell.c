@@ -66,14 +66,13 @@ static void stop_listening(struct doorbell *bell)
 /* A directory that only this user can enter; the name of the socket in it. */
 static char *make_path(const char *directory)
 {
-  static const char form[] = "/leadping-XXXXXX", name[] = "/bell";
-  size_t length = strlen(directory);
-  char *path = malloc(length + sizeof form + sizeof name);
+  static const char name[] = "/bell";
+  size_t size = strlen(directory) + sizeof "/leadping-XXXXXX" + sizeof name;
+  char *path = malloc(size);
   if (!path) return NULL;
-  memcpy(path, directory, length);
-  memcpy(path + length, form, sizeof form);
+  (void)snprintf(path, size, "%s/leadping-XXXXXX", directory);
   if (mkdtemp(path)) {
-    memcpy(path + length + sizeof form - 1, name, sizeof name);
+    memcpy(path + strlen(path), name, sizeof name);
     return path;
   }
   free(path);

@@ -173,7 +173,7 @@ static pid_t lock_holder(int fd)
   memset(&lock, 0, sizeof lock);
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
-  if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
+  (void)fcntl(fd, F_GETLK, &lock); /* leaves l_pid where there is none */
   return lock.l_pid > 0 ? lock.l_pid : 0;
 }
 
@@ -236,7 +236,8 @@ int system_open(lua_State *L)
   int create = lua_toboolean(L, 2);
   struct log *log;
   struct stat status;
-  luaL_argcheck(L, strlen(path) == length, 1, "a path without NUL expected");
+  if (strlen(path) != length)
+    return luaL_argerror(L, 1, "a path without NUL expected");
   log = push_log(L, path, length);
   UNINTERRUPTED(log->fd, open(path, OPEN_FLAGS | (create ? O_CREAT : 0), 0600));
   if (log->fd < 0 || fstat(log->fd, &status) != 0) return push_errno(L, path);

@@ -32,7 +32,7 @@ static const struct {
 static pthread_mutex_t claim_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
   lua_State *state; /* main thread of the state that catches; NULL: none */
-  pthread_t thread; /* that runs it */
+  pthread_t thread; /* that runs it; read in handlers on any thread */
   struct sigaction before[COUNT];
   volatile sig_atomic_t last, times, seen;
 } caught;
@@ -110,8 +110,10 @@ static void note(int number)
 static void on_signal(int number)
 {
   int error = errno;
-  if (pthread_equal(pthread_self(), caught.thread)) note(number);
-  else pthread_kill(caught.thread, number);
+  pthread_t thread;
+  __atomic_load(&caught.thread, &thread, __ATOMIC_ACQUIRE);
+  if (pthread_equal(pthread_self(), thread)) note(number);
+  else pthread_kill(thread, number);
   errno = error;
 }
 
@@ -142,12 +144,13 @@ static void uninstall(void)
 /* Makes that state the one that catches; 0 where there is one already. */
 static int claim(lua_State *L)
 {
+  pthread_t thread = pthread_self();
   int is_free;
   pthread_mutex_lock(&claim_lock);
   is_free = !caught.state;
   if (is_free) {
     caught.state = L;
-    caught.thread = pthread_self();
+    __atomic_store(&caught.thread, &thread, __ATOMIC_RELEASE);
     caught.times = caught.seen = 0;
   }
   pthread_mutex_unlock(&claim_lock);

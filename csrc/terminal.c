@@ -18,7 +18,7 @@
 static int check_descriptor(lua_State *L)
 {
   FILE *file = open_file(luaL_checkudata(L, 1, LUA_FILEHANDLE));
-  luaL_argcheck(L, file != NULL, 1, "the file is closed");
+  if (!file) luaL_argerror(L, 1, "the file is closed");
   return fileno(file);
 }
 

@@ -119,6 +119,29 @@ describe("leadping clear --journal", function()
   end)
 end)
 
+describe("a run whose journal can be written no more", function()
+  it("sends no id that is not in it, exits with 6, and goes on later", function()
+    local journal, ids = path_of("run.journal"), {}
+    for i = 1, 12 do ids[i] = "full-" .. i end
+    local _, mark = support.requests()
+    local output = support.shell(("{ trap '' XFSZ; ulimit -f 1; %s clear --yes --rate none "
+      .. "--concurrency 1 %s --journal %s; echo status $? >&2; } 2>&1 >/dev/null | cat"):format(
+      support.program, table.concat(ids, " "), journal), { LEADPING_API_KEY = support.key })
+    assert.matches("\nstatus 6\n$", output)
+    assert.matches("^leadping: the journal cannot be written: " .. journal .. ": File too large\n"
+      .. "leadping: %d+ done, 0 failed, 0 unknown, %d+ not sent\nto go on: ", output)
+    local sent = #(support.requests(mark))
+    assert.is_true(sent > 0 and sent < 12)
+    assert.equal(sent, tonumber(output:match("leadping: (%d+) done")))
+
+    _, mark = support.requests()
+    local _, status = clear("--resume --journal " .. journal)
+    assert.equal(0, status)
+    local again = #(support.requests(mark))
+    assert.is_true(again == 12 - sent or again == 12 - sent + 1) -- its last entry may be lost
+  end)
+end)
+
 describe("a run that is killed", function()
   it("goes on where it stopped: what is done is not sent again, what is unknown is", function()
     local journal = path_of("run.journal")
@@ -216,9 +239,9 @@ describe("a run that ends early without a journal", function()
   it("writes one, and the command that it prints goes on", function()
     local names = {}
     for i = 1, 6 do names[i] = "early-" .. i end
-    local arguments = table.concat(names, " ") .. " fault:half:early --max-retries 0 --yes "
-      .. "--rate none --concurrency 2 --max-retry-after 1 --no-color"
-    support.write(path_of("key"), "sk_emulator_limit_3_60_of_early\n")
+    local arguments = ("fault:status-404:early %s fault:half:early --max-retries 0 --yes --rate "
+      .. "none --concurrency 2 --max-retry-after 1 --no-color"):format(table.concat(names, " "))
+    support.write(path_of("key"), "sk_emulator_limit_4_60_of_early\n")
     local _, mark = support.requests()
     local run = ("cd %s; %s clear --key-file ./key %s 2>errors; echo $?"):format(directory,
       support.program, arguments)
@@ -229,7 +252,7 @@ describe("a run that ends early without a journal", function()
     assert.equal(("leadping clear --resume --journal=%s --yes --rate=none --concurrency=2 "
       .. "--max-retries=0 --max-retry-after=1 --key-file=./key --no-color"):format(journal),
       command)
-    assert.is_true(#ids_asked(mark) >= 4)
+    assert.is_true(#ids_asked(mark) >= 5)
 
     support.write(path_of("key"), "sk_emulator_of_early\n")
     _, mark = support.requests()
@@ -237,7 +260,8 @@ describe("a run that ends early without a journal", function()
     output, status = support.shell(("cd %s; PATH=%s:$PATH; %s"):format(directory,
       support.program:match("^(.*)/"), command), { LEADPING_API_KEY = false })
     assert.equal(7, status)
-    assert.matches("\n3 done, 0 failed, 1 unknown, 0 not sent, 3 done before\n", output)
+    assert.matches("\n3 done, 0 failed, 1 unknown, 0 not sent, 3 done before, "
+      .. "1 failed before\n", output)
     assert.equal(4, #ids_asked(mark))
   end)
 

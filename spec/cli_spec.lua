@@ -58,8 +58,11 @@ describe("leadping", function()
     assert.equal(output, assert_run({}, "-h"))
     assert.equal(output, assert_run({}, "help"))
     assert.matches("leadping plan %-%-file ids.txt ", output)
+    local of_clear = assert_run({}, "clear --help")
     for _, exit in ipairs(exits.list) do
-      assert.is_not_nil(output:find(("\n   %-3d  %s\n"):format(exit.code, exit.words), 1, true))
+      local line = ("\n   %-3d  %s\n"):format(exit.code, exit.words)
+      assert.is_not_nil(output:find(line, 1, true))
+      assert.is_not_nil(of_clear:find(line, 1, true))
     end
   end)
 
@@ -329,6 +332,7 @@ describe("leadping clear: the exit status", function()
     { "5 where the server keeps failing", 5, "fault:status-500:1 fault:status-500:2 a "
       .. "--max-retries 0 --max-failures 2 --concurrency 1" },
     { "6 where stdout is full", 6, "a b >/dev/full" },
+    { "6 where stdout is closed", 6, "a b >&-" },
     { "7 where an id is unknown", 7, "a fault:half fault:status-404 --max-retries 0" },
   } do
     it("is " .. row[1], function()

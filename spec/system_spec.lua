@@ -82,7 +82,7 @@ describe("core.system: catch", function()
       ]]):format(row[2]))
       local raised, seconds = output:match("^false\t(%S+)\n(%S+)\n$")
       assert.equal("SIGINT", raised, output)
-      assert.is_true(tonumber(seconds) < 0.1 + 0.25 + 0.15, seconds)
+      assert.is_true(tonumber(seconds) < 5, seconds) -- how soon, interrupt_spec.lua says
     end)
   end
 

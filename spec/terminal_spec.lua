@@ -74,6 +74,15 @@ Type 3 to clear their overrides:]]):format(support.http, a, c),
     assert.matches("\n  %* ", screen)
   end)
 
+  it("says once why an id failed", function()
+    open():run("leadping clear fault:status-409")
+    local screen, status = terminal:finish()
+    assert.equal(1, status)
+    assert.equal("failed   fault:status-409  unexpected_status (409): an answer that this call "
+      .. "does not have: Conflict: The emulator was asked for this.; the override stands\n"
+      .. "status 1\n$", screen)
+  end)
+
   it("asks for a key that there is not, and does not show it", function()
     open { LEADPING_API_KEY = false }
     terminal:run("leadping clear card-1")
@@ -85,7 +94,7 @@ Type 3 to clear their overrides:]]):format(support.http, a, c),
   end)
 
   it("takes no empty key", function()
-    open { LEADPING_API_KEY = false }
+    open { LEADPING_API_KEY = "" }
     terminal:run("leadping clear never-1")
     terminal:wait_for("shown):")
     terminal:press("Enter")
@@ -125,6 +134,13 @@ Type 3 to clear their overrides:]]):format(support.http, a, c),
     open():run("leadping clear --quiet --yes --rate none --concurrency 1 q-1 q-2 fault:slow-20:q")
     terminal:wait_for("q-2")
     assert.matches("^done     q%-1  [^\n]*\ndone     q%-2  [^\n]*$", terminal:screen())
+  end)
+
+  it("leaves stderr to LEADPING_LOG=debug", function()
+    open():run("LEADPING_LOG=debug leadping clear --yes --rate none --concurrency 1 l-1 "
+      .. "fault:slow-20:l")
+    assert.matches("\nleadping: request id=fault:slow%-20:l attempt=1\ndone     l%-1  [^\n]*$",
+      terminal:wait_for("done     l-1"))
   end)
 
   it("has progress and summary on stderr behind --json", function()

@@ -43,7 +43,7 @@ static const char *const call_names[] = {CALLS(STRING) NULL};
  * lost: killed before, and what is not flushed is gone, as when power fails.
  * short: half is written. full: half is written, and nothing from then on;
  * tight: the same, but from the second call on there is room again.
- * eintr, enospc, eio, erofs, enolck: the call fails so, once. */
+ * eintr, enospc and so on: the call fails so, once. */
 #define WAYS(WAY)                                                              \
   WAY(none, 0)                                                                 \
   WAY(before, 0)                                                               \
@@ -57,7 +57,10 @@ static const char *const call_names[] = {CALLS(STRING) NULL};
   WAY(enospc, ENOSPC)                                                          \
   WAY(eio, EIO)                                                                \
   WAY(erofs, EROFS)                                                            \
-  WAY(enolck, ENOLCK)
+  WAY(enolck, ENOLCK)                                                          \
+  WAY(eacces, EACCES)                                                          \
+  WAY(eagain, EAGAIN)                                                          \
+  WAY(einval, EINVAL)
 
 enum way {
 #define ENUMERATOR(name, error) WAY_##name,

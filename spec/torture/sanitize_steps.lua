@@ -70,6 +70,24 @@ local function refuse(leadping)
   check(err.kind == "invalid_id", "not UTF-8: " .. tostring(err))
 end -- its session is the collector's
 
+--- Signals are one state's at a time. They reach the process's first thread,
+-- which waits for ours, and are passed on.
+local function catch()
+  local system = require("leadping.core").system
+  local caught
+  local ok, raised = pcall(system.catch, function(name) caught = name end)
+  if not ok then
+    return check(raised:find("another Lua state", 1, true), "catch: " .. raised)
+  end
+  io.popen("kill -TERM $PPID"):close()
+  for _ = 1, 500 do
+    if caught then break end
+    io.popen("sleep 0.01"):close()
+  end
+  system.release()
+  check(caught == "SIGTERM", "caught " .. tostring(caught))
+end
+
 local function everything()
   local leadping = require "leadping"
   decode_and_encode(leadping)
@@ -156,7 +174,10 @@ local ways = {
     debug.sethook()
   end,
   threads = function()
-    for _ = 1, number do everything() end
+    for _ = 1, number do
+      catch()
+      everything()
+    end
   end,
 }
 

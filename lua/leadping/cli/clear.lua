@@ -41,6 +41,7 @@ function clear.define(command)
     command:flag("--json", "JSON Lines: one object an id"),
     command:flag("-q --quiet", "no progress and no summary"),
     command:flag("--no-color", "no colors; so does NO_COLOR"))
+  command:epilog(exits.describe())
 end
 
 --- The ids that are given; none are needed where a journal has them.
@@ -56,7 +57,7 @@ end
 --- What a person is told before they confirm.
 local function question(pending, base_url, given)
   return ("%s on %s, %s\nfirst  %s\nlast   %s\nType %d to clear their overrides: ")
-    :format(words.count(#pending, "conversation"), base_url,
+    :format(words.count(#pending, "conversation"), text.escape(base_url),
       flags.describe_time(given, #pending), text.escape(pending[1]),
       text.escape(pending[#pending]), #pending)
 end

@@ -20,6 +20,15 @@ exits.list = {
 
 for _, exit in ipairs(exits.list) do exits[exit.name] = exit.code end
 
+--- All of them, for --help.
+function exits.describe()
+  local lines = { "Exit codes:" }
+  for _, exit in ipairs(exits.list) do
+    lines[#lines + 1] = ("   %-3d  %s"):format(exit.code, exit.words)
+  end
+  return table.concat(lines, "\n")
+end
+
 local BY_SIGNAL = { SIGINT = exits.INTERRUPTED, SIGTERM = exits.TERMINATED }
 
 --- The code for a signal that ended a command.

@@ -21,7 +21,7 @@ local function print_summary(batch, given, duplicates)
   local summary = not given.quiet and is_many(batch, duplicates)
     and batch.sums:summary(batch:not_sent(), batch.with.journal.settled, duplicates)
   if not given.json then
-    if summary and not batch.is_unread then output.write("\n" .. summary) end
+    if summary then output.write("\n" .. summary) end
     return system.isatty(io.stdout)
   end
   if not summary or not system.isatty(io.stderr) then return false end

@@ -37,12 +37,12 @@ function key.find(given)
   if given.key_file then
     found = read_file(given.key_file)
   else
-    found = os.getenv "LEADPING_API_KEY"
-    if not found and terminal.is_interactive() then
-      found = terminal.ask_secret("API key (not shown): ")
+    found = os.getenv "LEADPING_API_KEY" or ""
+    if found == "" and terminal.is_interactive() then
+      found = terminal.ask_secret("API key (not shown): ") or ""
     end
   end
-  if not found or found == "" then exits.refuse(exits.KEY, NONE) end
+  if found == "" then exits.refuse(exits.KEY, NONE) end
   flags.base_url(given, found)
   return found
 end

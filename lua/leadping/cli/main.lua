@@ -50,10 +50,20 @@ local function describe_raised(raised)
   return { status = exits.FAILED, message = message }
 end
 
+local held = {}
+
+--- Where stdin, stdout or stderr is closed, the next file or connection would be
+-- it, and what is printed would be sent there. These take such places first, and
+-- cannot be written to.
+local function hold_places()
+  for i = 1, 3 do held[i] = io.open("/dev/null", "r") end
+end
+
 --- Runs the program.
 ---@param arguments string[]
 ---@return integer status
 local function main(arguments)
+  hold_places()
   system.ignore_sigpipe()
   local ok, result = xpcall(function() return dispatch(arguments) end, describe_raised)
   if ok then return result end

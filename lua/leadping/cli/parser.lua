@@ -21,17 +21,9 @@ Examples:
    leadping clear --file ids.txt --journal ids.journal
    leadping clear --resume --journal ids.journal]]
 
-local KEY = "The API key comes from --key-file, LEADPING_API_KEY or a prompt, never from\n"
-  .. "a flag. LEADPING_BASE_URL, LEADPING_LOG, NO_COLOR, SSL_CERT_FILE and the usual\n"
+local KEY = "The API key comes from --key-file, LEADPING_API_KEY or a prompt; no flag takes\n"
+  .. "the key itself. LEADPING_BASE_URL, LEADPING_LOG, NO_COLOR, SSL_CERT_FILE and the usual\n"
   .. "proxy variables are obeyed."
-
-local function exit_codes()
-  local lines = { "Exit codes:" }
-  for _, exit in ipairs(exits.list) do
-    lines[#lines + 1] = ("   %-3d  %s"):format(exit.code, exit.words)
-  end
-  return table.concat(lines, "\n")
-end
 
 --- Stops argparse in the middle, with what is to be returned.
 local function stop(answer)
@@ -55,7 +47,7 @@ local function new_root(modules)
     :usage("Usage: leadping COMMAND [OPTIONS]")
     :add_help(false):require_command(false):command_target("command")
     :help_max_width(WIDTH):help_description_margin(32)
-    :epilog(KEY .. "\n\n" .. exit_codes())
+    :epilog(KEY .. "\n\n" .. exits.describe())
   for _, module in ipairs(modules) do add_command(root, module) end
   add_help(root)
   root:flag("--version", "show the version")

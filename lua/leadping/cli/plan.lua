@@ -10,7 +10,7 @@ local text = require "leadping.text"
 
 local plan = {
   name = "plan",
-  summary = "say what clear would send; needs no key and no network",
+  summary = "say what clear would send; no key, no network",
 }
 
 local REDACTED = "[key]"
@@ -27,7 +27,7 @@ local function describe_request(given, id)
   local options = flags.client_options(given)
   options.api_key = REDACTED
   local request = assert(assert(leadping.new(options)):request(id))
-  local lines, names = { tostring(request) }, {}
+  local lines, names = { text.escape(tostring(request)) }, {}
   for name in pairs(request.headers) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do

@@ -20,8 +20,8 @@ local function start(command)
   return { output = output, status = status }
 end
 
-local function wait_for_request(mark)
-  support.eventually(function() return #(support.requests(mark)) > 0 end)
+local function wait_for_requests(mark, count)
+  support.eventually(function() return #(support.requests(mark)) >= count end)
 end
 
 --- Waits until the file holds the text; the whole content.
@@ -32,13 +32,14 @@ local function wait_for_text(path, text)
   end)
 end
 
---- Runs a program that waits for a server, interrupts it, and returns the
--- seconds until it printed that text, and all that it printed.
-local function interrupt(command, text)
+--- Runs a program that waits for a server, interrupts it when it has sent so
+-- many requests (one), and returns the seconds until it printed that text, and
+-- all that it printed.
+local function interrupt(command, text, count)
   local _, mark = support.requests()
   local pid_path = os.tmpname()
   local process = start(("sh -c 'echo $$ >%s; exec %s'"):format(pid_path, command))
-  wait_for_request(mark)
+  wait_for_requests(mark, count or 1)
   local pid = support.read(pid_path):match("%d+")
   local started = core.clock()
   os.execute("kill -INT " .. pid)
@@ -63,6 +64,18 @@ describe("Ctrl-C", function()
       local seconds, output = interrupt(command, "interrupted!")
       assert.is_true(seconds < LIMIT, tostring(seconds))
       assert.matches("interrupted!", output)
+    end)
+  end)
+
+  it("stops a call that LuaJIT has compiled, too", function()
+    with_program([[
+      if jit then jit.opt.start("hotloop=1", "hotexit=1") end
+      local client = require("leadping").new {}
+      for _ = 1, 20 do client:clear_override("compile") end
+      client:clear_override("fault:never")
+    ]], function(command)
+      local seconds = interrupt(command, "interrupted!", 21)
+      assert.is_true(seconds < LIMIT, tostring(seconds))
     end)
   end)
 

@@ -8,12 +8,13 @@ local support = require "spec.support"
 
 local LIMIT = 0.25 -- seconds
 
---- Runs a program that waits for a server, interrupts it, and returns the
--- seconds until it printed that text, and all that it printed.
-local function interrupt(command, text)
+--- Runs a program that waits for a server, interrupts it when it has sent so
+-- many requests (one), and returns the seconds until it printed that text, and
+-- all that it printed.
+local function interrupt(command, text, count)
   local _, mark = support.requests()
   local process = support.start(command)
-  support.wait_for_request(mark)
+  support.wait_for_request(mark, count)
   local started = core.clock()
   process:kill("INT")
   local output = process:wait_for(text)
@@ -36,6 +37,18 @@ describe("Ctrl-C", function()
       local seconds, output = interrupt(command, "interrupted!")
       assert.is_true(seconds < LIMIT, tostring(seconds))
       assert.matches("interrupted!", output)
+    end)
+  end)
+
+  it("stops a call that LuaJIT has compiled, too", function()
+    with_program([[
+      if jit then jit.opt.start("hotloop=1", "hotexit=1") end
+      local client = require("leadping").new {}
+      for _ = 1, 20 do client:clear_override("compile") end
+      client:clear_override("fault:never")
+    ]], function(command)
+      local seconds = interrupt(command, "interrupted!", 21)
+      assert.is_true(seconds < LIMIT, tostring(seconds))
     end)
   end)
 

@@ -137,6 +137,13 @@ function support.shell(command, variables)
   return output, status
 end
 
+--- Whether a process runs, that need not be our child. One that has ended may
+-- stay a zombie until whoever inherited it looks.
+function support.is_running(pid)
+  local stat = support.read(("/proc/%s/stat"):format(pid))
+  return stat ~= nil and not stat:find("%) Z ")
+end
+
 --- Runs a Lua program in a process of its own.
 function support.run(program, variables)
   local path = os.tmpname()

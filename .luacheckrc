@@ -9,6 +9,7 @@ files["spec"] = {
 files["spec/torture"] = { std = "lua54+busted" }
 files["spec/server"] = { std = "ngx_lua" }
 files["spec/resty"] = { std = "ngx_lua" }
+files["examples/openresty"] = { std = "ngx_lua" }
 files["examples/resty-transport.lua"] = { std = "ngx_lua" }
 files["examples/mock_spec.lua"] = { std = "+busted" }
 files["lua/leadping/codec.lua"] = { read_globals = { math = { fields = { "type" } } } }

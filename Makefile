@@ -66,7 +66,7 @@ INSTALLED_LUAS = $(foreach lua,$(LUAS),$(if $(shell command -v $(lua)),$(lua)))
 
 .PHONY: all help demo test test-all torture lint strict bench emulator env install uninstall
 .PHONY: clean format docs tools-run tools-test tools-lint tools-bench tools-torture
-.PHONY: tools-docs
+.PHONY: tools-docs test-page openresty-demo tools-page
 
 all: $(CORE) $(PROGRAM)
 
@@ -75,6 +75,8 @@ help:
 	@echo 'make demo       clear three overrides on the emulator'
 	@echo 'make test       run all specs; LUA_VERSION=5.1 or LUA=luajit for another Lua'
 	@echo 'make test-all   run them on every Lua that is installed'
+	@echo 'make test-page  use the page of examples/openresty in a headless Chromium'
+	@echo 'make openresty-demo  run examples/openresty on the emulator until Ctrl-C'
 	@echo 'make torture    run every fault there is; MODE=quick for a part of them'
 	@echo 'make emulator   run the emulator until Ctrl-C, to prototype without a key'
 	@echo 'make env        print the exports that let any Lua use this checkout'
@@ -107,7 +109,7 @@ $(PROGRAM): $(TEMPLATE) Makefile
 	@$(call write_program,$@,$(CURDIR)/lua,$(CURDIR)/$(BUILD))
 
 # Each asks .ci/install for the programs and libraries that it uses itself.
-tools-run tools-test tools-lint tools-bench tools-torture tools-docs: tools-%:
+tools-run tools-test tools-lint tools-bench tools-torture tools-docs tools-page: tools-%:
 	@env LUA='$(LUA)' ENGINE='$(ENGINE)' .ci/install $*
 
 demo: tools-run
@@ -121,6 +123,23 @@ test: tools-test
 
 test-all: tools-test
 	@spec/run-all $(INSTALLED_LUAS)
+
+PAGE_BUILD = build/page
+test-page: tools-page
+	@$(MAKE) -s all
+	@mkdir -p $(PAGE_BUILD)
+	@EMULATOR_RECORD=1 $(EMULATOR) run env $(CHECKOUT_ENV) LUA='$(LUA)' BUILD='$(PAGE_BUILD)' \
+	  spec/run spec/browser/page.lua
+
+# nginx's Lua is LuaJIT, whatever LUA is.
+ifeq ($(ENGINE),luajit)
+openresty-demo: tools-run
+	@$(MAKE) -s all
+	@$(EMULATOR) run env $(CHECKOUT_ENV) examples/openresty/demo
+else
+openresty-demo:
+	@$(MAKE) LUA=luajit $@
+endif
 
 MODE ?= full
 torture: tools-torture
@@ -151,7 +170,8 @@ strict:
 lint: tools-lint strict
 	luacheck --quiet lua spec examples .luacheckrc
 	shellcheck .ci/install .ci/run spec/run spec/run-all spec/server/emulator \
-	  spec/server/certificates spec/bench/run $(TORTURE_SCRIPTS)
+	  spec/server/certificates spec/bench/run $(TORTURE_SCRIPTS) \
+	  examples/openresty/start examples/openresty/demo
 	clang-format --dry-run --Werror csrc/*.[ch] spec/*/*.[ch]
 	clang-tidy --quiet csrc/*.c -- -std=c99 $(LUA_CFLAGS) $(CURL_CFLAGS)
 	cppcheck --quiet --std=c99 --enable=warning,portability,performance \

@@ -71,18 +71,22 @@ end
 
 local is_built
 
---- The module for nginx's LuaJIT, whichever Lua the specs run on.
-local function build()
-  if is_built then return end
-  local output, status = support.shell("make -s all LUA=luajit BUILD=" .. BUILD)
-  assert(status == 0, output)
-  is_built = true
+--- Builds the module for nginx's LuaJIT, whichever Lua the specs run on.
+---@return string directory of the checkout
+---@return string build where the module is
+function nginx.build()
+  if not is_built then
+    local output, status = support.shell("make -s all LUA=luajit BUILD=" .. BUILD)
+    assert(status == 0, output)
+    is_built = true
+  end
+  return root, root .. "/" .. BUILD
 end
 
 --- Runs a Lua program; what it printed, or what it raised.
 ---@param path string? where it finds modules of the specs and examples
 function nginx.run(program, path)
-  build()
+  nginx.build()
   local directory = support.shell("mktemp -d"):gsub("\n$", "")
   support.write(directory .. "/nginx.conf", config(path or ""))
   support.write(directory .. "/program.lua", nginx.fill(program))

@@ -4,6 +4,7 @@
 
 local cjson = require "cjson"
 local core = require "leadping.core"
+local nginx = require "spec.nginx"
 local support = require "spec.support"
 
 local service = {}
@@ -14,23 +15,12 @@ service.root = "http://" .. assert(os.getenv "EMULATOR_FREE", "run the specs by 
 local Service = {}
 Service.__index = Service
 
-local checkout
-
---- Builds the module for nginx's Lua, whatever Lua runs the specs; where.
-local function build()
-  if checkout then return checkout end
-  local output, status = support.shell "make -s LUA=luajit 2>&1 && pwd"
-  assert(status == 0, "the module cannot be built for nginx's Lua: " .. output)
-  checkout = output:match("([^\n]+)\n$")
-  return checkout
-end
-
 --- What the service needs of an environment.
 function service.environment(variables)
-  local path = build()
+  local checkout, build = nginx.build()
   local all = {
-    LUA_PATH = ("%s/lua/?.lua;%s/lua/?/init.lua;;"):format(path, path),
-    LUA_CPATH = ("%s/build/luajit/?.so;;"):format(path),
+    LUA_PATH = ("%s/lua/?.lua;%s/lua/?/init.lua;;"):format(checkout, checkout),
+    LUA_CPATH = build .. "/?.so;;",
     LUA_PATH_5_1 = false, LUA_CPATH_5_1 = false,
     LEADPING_API_KEY = support.key,
     SERVICE_KEY = service.key,

@@ -86,7 +86,7 @@ end
 function Browser:run(script)
   local value = self:command("POST", "/execute/sync",
     ('{"script":%s,"args":[]}'):format(cjson.encode(script)))
-  return value ~= cjson.null and value or nil
+  if value ~= cjson.null then return value end
 end
 
 local function key_events(keys)

@@ -210,7 +210,7 @@ function askToConfirm(event) {
   event.preventDefault();
   if (get('clear').getAttribute('aria-disabled') === 'true') return;
   get('confirm-id').textContent = get('id').value.trim();
-  get('confirm').returnValue = ''; // Esc leaves it as it is
+  get('confirm').returnValue = ''; // which some browsers keep at Esc
   get('confirm').showModal();
 }
 

@@ -24,6 +24,7 @@ struct multi {
   CURLM *curl; /* NULL: not yet open, or closed */
   struct transfer_options options;
   struct sockets sockets;
+  int unlimited;          /* the number of connections to the host */
   struct transfer *owned; /* all there are; its owner's alone */
   int threaded;
   pthread_t thread;

@@ -358,6 +358,29 @@ int multi_listen(struct multi *m, const char *directory)
   return listening;
 }
 
+void multi_ring(struct multi *m)
+{
+  pthread_mutex_lock(&m->lock);
+  doorbell_ring(&m->bell);
+  pthread_mutex_unlock(&m->lock);
+}
+
+void multi_hear(struct multi *m)
+{
+  pthread_mutex_lock(&m->lock);
+  doorbell_hear(&m->bell);
+  pthread_mutex_unlock(&m->lock);
+}
+
+int multi_hush(struct multi *m)
+{
+  int unheard;
+  pthread_mutex_lock(&m->lock);
+  unheard = doorbell_hush(&m->bell);
+  pthread_mutex_unlock(&m->lock);
+  return unheard;
+}
+
 /* ---- opening and closing ---- */
 
 int multi_open(struct multi *m)

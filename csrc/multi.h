@@ -78,4 +78,9 @@ int multi_start_thread(struct multi *multi);
 int multi_open_pipe(struct multi *multi);
 int multi_listen(struct multi *multi, const char *directory);
 
+/* See doorbell.h. multi_ring does so though nothing has finished. */
+void multi_ring(struct multi *multi);
+void multi_hear(struct multi *multi);
+int multi_hush(struct multi *multi);
+
 #endif

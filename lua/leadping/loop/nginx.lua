@@ -4,13 +4,14 @@
 -- results; the callers wait by semaphore.
 -- MIT, see LICENSE.
 
+local core = require "leadping.core"
 local semaphore = require "ngx.semaphore"
 
 local loop = {}
 
+-- Not those where only a patched nginx or OpenSSL can wait.
 local PHASES = { server_rewrite = true, rewrite = true, access = true, content = true,
-  timer = true, ssl_client_hello = true, ssl_cert = true, ssl_session_fetch = true,
-  preread = true }
+  timer = true, ssl_cert = true }
 
 local IDLE = 3600 -- seconds, where a waiter has no moment of its own
 local POLL = 0.001 -- seconds, where no directory takes a socket
@@ -28,7 +29,7 @@ local function why_not_here(phase)
     return ("a call has to wait, which nginx cannot do in its %s phase: make it in a "
       .. "request's rewrite, access or content phase, or in a timer (ngx.timer.at)"):format(phase)
   end
-  if coroutine.isyieldable and not coroutine.isyieldable() then
+  if not core.can_yield() then
     return "a call has to wait, which nginx cannot do inside a C function that calls Lua, "
       .. "such as require, string.gsub or table.sort: make it outside of it"
   end
@@ -116,12 +117,11 @@ end
 local function run_by_socket(self)
   local socket, path = connect(self)
   if not socket then return end
-  while self.wanted do
-    self.session:hear()
-    self.ready()
-    if self.wanted and not wait_for_byte(self, socket) then return socket:close() end
-  end
-  keep(self, socket, path)
+  repeat
+    pcall(self.session.hear, self.session) -- it may have been closed
+    if self.wanted then self.ready() end
+  until not self.wanted or not wait_for_byte(self, socket)
+  if self.wanted then socket:close() else keep(self, socket, path) end
 end
 
 local function run_by_polling(self)

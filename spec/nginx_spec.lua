@@ -245,6 +245,13 @@ describe("in nginx, calls", function()
           ngx.sleep(0.05)
           ngx.print("cancelled")
         } }
+        location = /busy { content_by_lua_block {
+          local thread = ngx.thread.spawn(client.clear_override, client, "busy")
+          local core = require "leadping.core"
+          local started = core.clock()
+          while core.clock() < started + 0.1 do end
+          say(select(2, ngx.thread.wait(thread)))
+        } }
         location = /pauses { content_by_lua_block {
           for i, retries in ipairs { 0, 1 } do
             say(client:clear_override("fault:status-503*1:" .. ngx.now() .. i,
@@ -256,7 +263,7 @@ describe("in nginx, calls", function()
   teardown(function() server:stop() end)
 
   it("hold up neither others nor each other", function()
-    local requests = server:send { "/call?id=fault:slow-1" }
+    local requests = server:send { "/call?id=fault:slow-1.5" }
     local seconds = support.timed(server.get, server, "/trivial")
     assert.is_true(seconds < 0.5, tostring(seconds))
     seconds = support.timed(server.get, server, "/call?id=quick")
@@ -305,6 +312,11 @@ describe("in nginx, calls", function()
     end
     local body = requests:finish()[1].body
     assert.matches("^leadping: server_error .-\ncleared\n$", body)
+  end)
+
+  it("may be answered before nginx comes to their timer", function()
+    server:get("/call") -- so that a socket is kept
+    for _ = 1, 3 do assert.equal("cleared\n", (server:get("/busy"))) end
   end)
 
   it("write nothing into nginx's log", function()
@@ -456,7 +468,24 @@ describe("in nginx, a call", function()
         location = /timeout { content_by_lua_block {
           local _, err = client:clear_override("fault:never", { timeout = 0.5 })
           ngx.print(err.kind)
+        } }
+        location = /closed { content_by_lua_block {
+          local closed = new_client()
+          say(closed:clear_override "closed")
+          closed:close()
+        } }
+        location = /last { content_by_lua_block {
+          collectgarbage() collectgarbage()
+          ngx.print(tostring(last.watcher))
         } }]],
+      init = [[
+        last = setmetatable({}, { __mode = "v" })
+        local loop = require "leadping.loop.nginx"
+        local watch = loop.watch
+        function loop.watch(...)
+          last.watcher = watch(...)
+          return last.watcher
+        end]],
     }, function(server)
       assert.equal("cleared\n", (server:get("/call")))
       assert.same({ ["cleared\n"] = 20 }, tally(server:get_all(many("/call?id=%d", 20))))
@@ -465,6 +494,8 @@ describe("in nginx, a call", function()
       end)
       assert.is_true(seconds < 1, tostring(seconds))
       assert.equal("0 1\n", (server:get("/left")))
+      assert.equal("cleared\n", (server:get("/closed")))
+      assert.equal("nil", (server:get("/last")))
     end)
   end)
 
@@ -482,7 +513,7 @@ describe("in nginx, a call", function()
     end)
   end)
 
-  it("puts its socket into TMPDIR, and leaves nothing there", function()
+  it("puts one socket into TMPDIR for all, and leaves nothing there", function()
     local directory = os.tmpname()
     os.remove(directory)
     support.shell("mkdir -m 777 " .. directory)
@@ -491,14 +522,16 @@ describe("in nginx, a call", function()
       init = [[
         local session = debug.getregistry()["leadping.session"]
         local listen = session.listen
+        paths = {}
         function session.listen(...)
-          path = listen(...)
-          return path
+          paths[#paths + 1] = listen(...)
+          return paths[#paths]
         end]],
-      server = server_of [[location = /path { content_by_lua_block { ngx.print(path) } }]],
+      server = server_of [[
+        location = /paths { content_by_lua_block { ngx.say(table.concat(paths, "\n")) } }]],
     }, function(server)
-      server:get("/call")
-      assert.equal(directory, server:get("/path"):sub(1, #directory))
+      for _ = 1, 3 do server:get("/call") end
+      assert.matches("^" .. directory .. "/leadping%-%w+/bell\n$", (server:get("/paths")))
       assert.equal("", (support.shell("ls " .. directory)))
     end)
     support.shell("rmdir " .. directory)

@@ -7,6 +7,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <lualib.h> /* LUA_JITLIBNAME */
 
 #if defined(BUILT_FOR) && BUILT_FOR != LUA_VERSION_NUM
 #error "these are not the headers of LUA_VERSION: set LUA_CFLAGS"
@@ -33,6 +34,12 @@
 #define push_main_thread(L)                                                    \
   lua_getfield(L, LUA_REGISTRYINDEX, "leadping.main_thread")
 #define open_file(userdata) (*(FILE **)(userdata))
+#endif
+
+#if LUA_VERSION_NUM >= 503 || defined(LUA_JITLIBNAME)
+#define can_yield(L) lua_isyieldable(L)
+#else
+#define can_yield(L) ((void)(L), 1) /* not known */
 #endif
 
 #endif

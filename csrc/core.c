@@ -45,9 +45,17 @@ static int core_curl_features(lua_State *L)
   return 1;
 }
 
+/* can_yield() -> whether the caller can; nginx's coroutine library lacks it. */
+static int core_can_yield(lua_State *L)
+{
+  lua_pushboolean(L, can_yield(L));
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"base_url", core_base_url},
     {"ca_path", core_ca_path},
+    {"can_yield", core_can_yield},
     {"clock", core_clock},
     {"curl_features", core_curl_features},
     {"head", core_head},

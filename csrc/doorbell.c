@@ -28,6 +28,7 @@ static int set_flags(int fd)
 void doorbell_init(struct doorbell *bell)
 {
   bell->reader = bell->writer = bell->listener = bell->connection = -1;
+  bell->unheard = 0;
   bell->path = NULL;
 }
 
@@ -98,6 +99,7 @@ int doorbell_listen(struct doorbell *bell, const char *directory)
   int error;
   stop_listening(bell);
   close_one(&bell->connection);
+  bell->unheard = 0;
   bell->path = make_path(directory);
   if (!bell->path) return 0;
   bell->listener = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -142,16 +144,25 @@ int doorbell_accept(struct doorbell *bell)
 
 /* ---- ringing ---- */
 
-/* A full pipe or socket rings already; a broken connection is its reader's to
- * make anew. */
+/* A full pipe rings already; a broken connection is its reader's to make
+ * anew. */
 void doorbell_ring(struct doorbell *bell)
 {
   static const char byte = 1;
   ssize_t done = 0;
   if (bell->writer >= 0) done = write(bell->writer, &byte, 1);
-  if (bell->connection >= 0)
-    done = send(bell->connection, &byte, 1, MSG_NOSIGNAL);
+  if (bell->connection >= 0 && !bell->unheard)
+    bell->unheard = send(bell->connection, &byte, 1, MSG_NOSIGNAL) == 1;
   (void)done;
+}
+
+void doorbell_hear(struct doorbell *bell) { bell->unheard = 0; }
+
+int doorbell_hush(struct doorbell *bell)
+{
+  int unheard = bell->unheard;
+  bell->unheard = 1;
+  return unheard;
 }
 
 void doorbell_answer(struct doorbell *bell)

@@ -1,6 +1,7 @@
 /* doorbell.h: how a thread tells a loop that something waits.
  * Either a pipe, readable from the ring until it is answered; or, for loops
- * that can only connect, a unix socket that gets one byte for each ring.
+ * that can only connect, a unix socket that gets one byte for the ring, and
+ * no other until that one was heard.
  * Does not know what waits; its user keeps the calls apart by a lock.
  * MIT, see LICENSE. */
 #ifndef LEADPING_DOORBELL_H
@@ -12,6 +13,7 @@
 struct doorbell {
   int reader, writer;       /* of the pipe */
   int listener, connection; /* of the unix socket */
+  int unheard;              /* no ring is to go through it, one did */
   char *path;               /* the listener's, malloc's; NULL: none */
 };
 
@@ -32,6 +34,12 @@ void doorbell_ring(struct doorbell *bell);
 
 /* The pipe is readable no more. */
 void doorbell_answer(struct doorbell *bell);
+
+/* The socket's reader listens, for a ring that is still to come. */
+void doorbell_hear(struct doorbell *bell);
+
+/* It does so no more; whether a byte is still on its way. */
+int doorbell_hush(struct doorbell *bell);
 
 void doorbell_close(struct doorbell *bell);
 

@@ -12,9 +12,9 @@
 
 #include "sigpipe.h"
 
-/* What a burst may open before the first answer says that one connection takes
- * many requests. clear_overrides has no more requests in flight. */
-#define CONNECTIONS_MAX 100L
+/* What a burst may open before the first answer says whether one connection
+ * takes many requests. */
+#define CONNECTIONS_FIRST 100L
 
 /* What the thread waits at most; a wake-up ends the wait. */
 #define THREAD_WAIT 60000
@@ -117,6 +117,16 @@ static void stop_cancelled(struct multi *m)
   }
 }
 
+/* HTTP/1.1 takes as many connections as there are requests. */
+static void end_connection_limit(struct multi *m, CURL *easy)
+{
+  long version = 0;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  if (m->unlimited || !version || version >= CURL_HTTP_VERSION_2_0) return;
+  m->unlimited =
+      curl_multi_setopt(m->curl, CURLMOPT_MAX_HOST_CONNECTIONS, 0L) == CURLM_OK;
+}
+
 /* Everything of a message is read before remove_handle, which frees it. */
 static void collect_finished(struct multi *m)
 {
@@ -129,6 +139,7 @@ static void collect_finished(struct multi *m)
     struct transfer *t;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &data);
     t = (struct transfer *)(void *)data;
+    end_connection_limit(m, easy);
     remove_transfer(m, t);
     transfer_end(t, code);
     finish(m, t);
@@ -248,12 +259,15 @@ static void wake_thread(struct multi *m)
   if (m->threaded) curl_multi_wakeup(m->curl);
 }
 
+/* Those that the thread has not yet taken have it woken already. */
 void multi_submit(struct multi *m, struct transfer *t)
 {
+  int is_first;
   pthread_mutex_lock(&m->lock);
   push(&m->submitted, t, SUBMITTED);
+  is_first = m->submitted.count == 1;
   pthread_mutex_unlock(&m->lock);
-  wake_thread(m);
+  if (is_first) wake_thread(m);
 }
 
 static int is_under_way(const struct transfer *t)
@@ -344,6 +358,29 @@ int multi_listen(struct multi *m, const char *directory)
   return listening;
 }
 
+void multi_ring(struct multi *m)
+{
+  pthread_mutex_lock(&m->lock);
+  doorbell_ring(&m->bell);
+  pthread_mutex_unlock(&m->lock);
+}
+
+void multi_hear(struct multi *m)
+{
+  pthread_mutex_lock(&m->lock);
+  doorbell_hear(&m->bell);
+  pthread_mutex_unlock(&m->lock);
+}
+
+int multi_hush(struct multi *m)
+{
+  int unheard;
+  pthread_mutex_lock(&m->lock);
+  unheard = doorbell_hush(&m->bell);
+  pthread_mutex_unlock(&m->lock);
+  return unheard;
+}
+
 /* ---- opening and closing ---- */
 
 int multi_open(struct multi *m)
@@ -357,7 +394,7 @@ int multi_open(struct multi *m)
   if (!m->has_lock) return 0;
   m->curl = curl_multi_init();
   return m->curl && curl_multi_setopt(m->curl, CURLMOPT_MAX_HOST_CONNECTIONS,
-                                      CONNECTIONS_MAX) == CURLM_OK;
+                                      CONNECTIONS_FIRST) == CURLM_OK;
 }
 
 static void end_thread(struct multi *m)

@@ -24,6 +24,7 @@ struct multi {
   CURLM *curl; /* NULL: not yet open, or closed */
   struct transfer_options options;
   struct sockets sockets;
+  int unlimited;          /* the number of connections to the host */
   struct transfer *owned; /* all there are; its owner's alone */
   int threaded;
   pthread_t thread;
@@ -76,5 +77,10 @@ int multi_start_thread(struct multi *multi);
 /* Have the thread ring: see doorbell.h. 0 where that fails (errno). */
 int multi_open_pipe(struct multi *multi);
 int multi_listen(struct multi *multi, const char *directory);
+
+/* See doorbell.h. multi_ring does so though nothing has finished. */
+void multi_ring(struct multi *multi);
+void multi_hear(struct multi *multi);
+int multi_hush(struct multi *multi);
 
 #endif

@@ -57,8 +57,8 @@ static struct session *check_session(lua_State *L)
   struct session *s = luaL_checkudata(L, 1, METATABLE);
   if (!s->multi.curl || s->close_wanted) luaL_error(L, "the session is closed");
   if (s->forks != forks)
-    luaL_error(L, "the session was made before a fork: a child process has to "
-                  "make a client of its own");
+    luaL_error(L, "the session was made before a fork: a child process, such as "
+                  "a worker of nginx, has to make a client of its own");
   return s;
 }
 
@@ -239,8 +239,9 @@ static int session_fd(lua_State *L)
 }
 
 /* session:listen(directory) -> path of a unix socket | nil, message. The first
- * connection that this process makes to it, which removes the path, gets one
- * byte each time that results begin to wait. Once more gives a new one. */
+ * connection that this process makes to it, which removes the path, gets a byte
+ * when results begin to wait, and no other before hear(). Once more gives a new
+ * one. */
 static int session_listen(lua_State *L)
 {
   struct session *s = check_session(L);
@@ -250,6 +251,32 @@ static int session_listen(lua_State *L)
   if (!multi_start_thread(&s->multi)) return push_failure(L, no_thread);
   lua_pushstring(L, s->multi.bell.path);
   return 1;
+}
+
+/* session:hear(): the next results are to be rung for. Those that are there
+ * already are not: step(0) is to follow. */
+static int session_hear(lua_State *L)
+{
+  struct session *s = check_session(L);
+  multi_hear(&s->multi);
+  return 0;
+}
+
+/* session:hush() -> whether a byte is still to be read; none follows it before
+ * hear(). */
+static int session_hush(lua_State *L)
+{
+  struct session *s = check_session(L);
+  lua_pushboolean(L, multi_hush(&s->multi));
+  return 1;
+}
+
+/* session:ring(): wakes who reads or polls, though no result waits. */
+static int session_ring(lua_State *L)
+{
+  struct session *s = check_session(L);
+  multi_ring(&s->multi);
+  return 0;
 }
 
 /* ---- making one ---- */
@@ -287,11 +314,19 @@ int core_session(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"cancel", session_cancel}, {"close", session_close},
-    {"fd", session_fd},         {"listen", session_listen},
-    {"next", session_next},     {"start", session_start},
-    {"step", session_step},     {"submit", session_submit},
-    {"__gc", session_close},    {NULL, NULL},
+    {"cancel", session_cancel},
+    {"close", session_close},
+    {"fd", session_fd},
+    {"hear", session_hear},
+    {"hush", session_hush},
+    {"listen", session_listen},
+    {"next", session_next},
+    {"ring", session_ring},
+    {"start", session_start},
+    {"step", session_step},
+    {"submit", session_submit},
+    {"__gc", session_close},
+    {NULL, NULL},
 };
 
 void session_register(lua_State *L)

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -136,7 +137,7 @@ void sockets_hear(struct sockets *s, const struct use *use)
 }
 
 /* shutdown, not close: the descriptor is libcurl's to close. */
-static void end(struct socket *socket) { shutdown(socket->fd, SHUT_RDWR); }
+static void end(curl_socket_t fd) { shutdown(fd, SHUT_RDWR); }
 
 void sockets_leave(struct sockets *s, struct use *use, int timed_out,
                    int multiplexed)
@@ -148,18 +149,43 @@ void sockets_leave(struct sockets *s, struct use *use, int timed_out,
   if (multiplexed) found->multiplexed = 1;
   if (!timed_out) return;
   if (found->heard == use->heard) found->silences++;
-  if (found->users == 0 || found->silences >= SILENCES_MAX) end(found);
+  if (found->users == 0 || found->silences >= SILENCES_MAX) end(found->fd);
 }
 
+/* ---- idle ones ---- */
+
+#define BATCH 64
+
+static int is_idle(const struct socket *socket)
+{
+  return socket->used && !socket->users && !socket->multiplexed;
+}
+
+/* Fills the batch with the idle ones from the list's item *at on. */
+static nfds_t next_idle(const struct sockets *s, size_t *at,
+                        struct pollfd batch[BATCH])
+{
+  nfds_t count = 0;
+  for (; *at < s->count && count < BATCH; ++*at) {
+    if (!is_idle(&s->list[*at])) continue;
+    batch[count].fd = s->list[*at].fd;
+    batch[count++].events = POLLIN;
+  }
+  return count;
+}
+
+/* Where nothing is to be read, as nearly always, one poll says so of many. */
 void sockets_end_readable(struct sockets *s)
 {
-  size_t i;
+  struct pollfd batch[BATCH];
+  size_t at = 0;
+  nfds_t i, count;
   char byte;
-  for (i = 0; i < s->count; i++) {
-    struct socket *one = &s->list[i];
-    if (one->used && !one->users && !one->multiplexed &&
-        recv(one->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
-      end(one);
+  while ((count = next_idle(s, &at, batch)) > 0) {
+    if (poll(batch, count, 0) == 0) continue;
+    for (i = 0; i < count; i++)
+      if (recv(batch[i].fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+        end(batch[i].fd);
   }
 }
 

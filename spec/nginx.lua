@@ -55,15 +55,15 @@ local function from_root(paths)
   return (paths:gsub("[^;]+", root .. "/%0"))
 end
 
---- The emulator has found out where nginx's Lua is.
-local function load_modules()
+--- The directives that load nginx's Lua; the emulator has found out where it is.
+function nginx.load_modules()
   local config = support.read(support.directory .. "/nginx.conf")
   return config:match("[^\n]*load_module[^\n]*") or ""
 end
 
 local function config(path)
   local values = {
-    MODULES = load_modules(), CA = support.ca, BUILD = root .. "/" .. BUILD,
+    MODULES = nginx.load_modules(), CA = support.ca, BUILD = root .. "/" .. BUILD,
     LUA = from_root("lua/?.lua;lua/?/init.lua;" .. path),
   }
   return (CONFIG:gsub("@(%u+)@", values))

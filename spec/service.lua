@@ -116,7 +116,8 @@ function Pending:answer()
   while self.session:step(1) == 0 do end
   local _, result = self.session:next()
   self.session:close()
-  local content_type = result.headers and result.headers["content-type"] or ""
+  result.headers = core.head(result.head or "")
+  local content_type = result.headers["content-type"] or ""
   if content_type:find("json") then result.json = cjson.decode(result.body) end
   return result
 end

@@ -31,8 +31,9 @@ function Run.new(engine, limits)
   }, Run)
 end
 
---- Seconds until the next request may be sent.
+--- Seconds until the next request may be sent. A closed client refuses at once.
 function Run:wait()
+  if self.engine.closed then return 0 end
   return pace.wait(self.engine.pace, self.rate, self.engine.clock())
 end
 

@@ -79,6 +79,13 @@ function support.requests(mark)
   return requests, #content
 end
 
+--- How many descriptors this process has open. Needs Linux.
+function support.open_files()
+  local output = support.shell(("ls /proc/%s/fd | wc -l")
+    :format(support.read("/proc/self/stat"):match("^%d+")))
+  return tonumber(output)
+end
+
 -- time -----------------------------------------------------------------------
 
 local function seconds_since(started, ...)

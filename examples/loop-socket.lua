@@ -13,7 +13,7 @@
 local socket = require "socket"
 
 local ready = {} -- coroutines that can go on
-local asleep = {} -- coroutine -> when it goes on at the latest
+local asleep = {} -- waiter -> when its coroutine goes on at the latest
 local watched = {} -- objects for select, as keys
 
 -- the scheduler --------------------------------------------------------------
@@ -34,8 +34,8 @@ local function run_ready()
 end
 
 local function wake_late(now)
-  for thread, time in pairs(asleep) do
-    if time <= now then scheduler.loop.resume(thread) end
+  for waiter, time in pairs(asleep) do
+    if time <= now then scheduler.loop.resume(waiter) end
   end
 end
 
@@ -71,23 +71,24 @@ end
 
 scheduler.loop = {}
 
---- What stands for the caller: here, its coroutine.
+--- What stands for the caller. Not just its coroutine: that may be waiting for
+-- something else by the time that a client resumes it once more.
 function scheduler.loop.waiter()
   local thread, is_main = coroutine.running()
-  if thread and not is_main then return thread end
+  if thread and not is_main then return { thread = thread } end
   return nil, "a call has to be made in scheduler.spawn(function() … end)"
 end
 
-function scheduler.loop.suspend(thread, seconds)
-  asleep[thread] = seconds and socket.gettime() + seconds or math.huge
+function scheduler.loop.suspend(waiter, seconds)
+  asleep[waiter] = seconds and socket.gettime() + seconds or math.huge
   coroutine.yield()
-  asleep[thread] = nil
+  asleep[waiter] = nil
 end
 
-function scheduler.loop.resume(thread)
-  if not asleep[thread] then return end
-  asleep[thread] = nil
-  table.insert(ready, thread)
+function scheduler.loop.resume(waiter)
+  if not asleep[waiter] then return end
+  asleep[waiter] = nil
+  table.insert(ready, waiter.thread)
 end
 
 --- One descriptor for each client, watched while something is in flight: it is

@@ -13,7 +13,10 @@ local cqueues = loop and require "cqueues"
 describe("in cqueues, a client", function()
   if not loop then return pending(why) end
   for _, rule in ipairs(rules) do
-    it(rule[1], function() rule[2](loop) end)
+    it(rule[1], function()
+      local why_not = rule[2](loop)
+      if why_not then pending(why_not) end
+    end)
   end
 end)
 

@@ -1,12 +1,14 @@
 -- spec/loop_rules.lua: what holds of calls in every loop, as a list of rules
--- { name, function(loop) }; spec/loops.lua says what a loop is. What a coroutine
--- finds is kept, and asserted when the loop has returned.
+-- { name, function(loop) }, which returns why it does not hold here, if so;
+-- spec/loops.lua says what a loop is. What a coroutine finds is kept, and asserted
+-- when the loop has returned.
 -- Not here: what only one loop does (luv_spec, cqueues_spec, loops_spec).
 -- MIT, see LICENSE.
 
 local assert = require "luassert"
 local core = require "leadping.core"
 local loops = require "spec.loops"
+local protect = require "leadping.protect"
 local support = require "spec.support"
 
 local rules = {}
@@ -186,7 +188,7 @@ rule("refuses a call outside a coroutine before anything is sent", function(loop
   assert.equal(1, #(support.requests(mark)))
 end)
 
-rule("bears to be resumed too early", function(loop)
+rule("bears resuming too early, and resumes nobody who waits for something else", function(loop)
   local functions, waiters = {}, {}
   for name, value in pairs(loop.functions) do functions[name] = value end
   function functions.waiter()
@@ -194,20 +196,22 @@ rule("bears to be resumed too early", function(loop)
     waiters[#waiters + 1] = waiter
     return waiter, message
   end
-  local selection
+  local selection, slept
   with_client(loop, { loop = functions, max_retries = 1 }, function(client)
     ticks_during(loop, function()
       loop.spawn(function()
-        for _ = 1, 10 do
+        for _ = 1, 60 do
           loop.sleep(0.01)
           for _, waiter in ipairs(waiters) do loop.functions.resume(waiter) end
         end
       end)
       client:clear_override(support.id "fault:slow-0.2")
       selection = client:clear_override(support.id "fault:status-503*1")
+      slept = support.timed(loop.sleep, 0.3)
     end)
   end)
   assert.is_true(selection.canSend)
+  assert.is_true(slept > 0.29, slept)
 end)
 
 local FAULTS = {
@@ -433,11 +437,8 @@ rule("bears a hook that closes the client", function(loop)
   end
 end)
 
---- On Lua 5.1 nothing that waits can be inside a pcall.
-local function can_catch() return require("leadping.protect").pcall == pcall end
-
 rule("raises what a hook or a key function raises in the call that it is of", function(loop)
-  if not can_catch() then return end
+  if protect.pcall ~= pcall then return "on Lua 5.1 nothing that waits can be in a pcall" end
   local raised, done, asked = {}, 0, 0
   local hooked = support.client { loop = loop.option, on_event = function(event)
     if event.name == "response" and event.conversation_id:find "^bad" then error("mine", 0) end

@@ -13,7 +13,10 @@ local uv = loop and require "luv"
 describe("in luv, a client", function()
   if not loop then return pending(why) end
   for _, rule in ipairs(rules) do
-    it(rule[1], function() rule[2](loop) end)
+    it(rule[1], function()
+      local why_not = rule[2](loop)
+      if why_not then pending(why_not) end
+    end)
   end
 end)
 
@@ -70,7 +73,7 @@ describe("in luv,", function()
 
   it("a coroutine may be closed while it waits", function()
     local close = rawget(coroutine, "close")
-    if not close then return end -- before Lua 5.4
+    if not close then return pending("there is no coroutine.close before Lua 5.4") end
     local threads = {}
     for i, id in ipairs { "fault:slow-0.1", "fault:retry-after-503-1" } do
       threads[i] = coroutine.create(function() client:clear_override(support.id(id)) end)
@@ -125,7 +128,7 @@ describe("in luv,", function()
       uv.run()
     ]]
     assert.equal(255, status) -- so luv ends
-    assert.matches("^another goes on\nanother goes on\n", output)
+    assert.equal(2, select(2, output:gsub("another goes on\n", "")))
     assert.matches("Uncaught Error: [^\n]*mine\nstack traceback:", output)
   end)
 end)

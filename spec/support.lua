@@ -27,7 +27,7 @@ function support.client(options)
   return assert(leadping.new(given))
 end
 
-local serial = 0
+local serial = math.floor(core.clock() * 1e6) -- this file is loaded anew for each spec
 
 --- An id that no other spec uses, behind that beginning.
 function support.id(beginning)

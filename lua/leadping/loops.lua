@@ -12,8 +12,9 @@ local loops = {}
 -- each client, which is running only while something is in flight.
 -- examples/loop-socket.lua is the example to write another one by.
 ---@class leadping.Loop
----@field waiter fun(): any? , string? what stands for the caller (a coroutine,
--- a condition, a semaphore), or nil and why it cannot wait where it is
+---@field waiter fun(): any? , string? a new object that stands for the caller
+-- (holding its coroutine, or a condition, a semaphore), or nil and why it cannot
+-- wait where it is
 ---@field suspend fun(waiter: any, seconds: number?) gives way to others until the
 -- waiter is resumed, or that many seconds are over; too early does no harm
 ---@field resume fun(waiter: any) may run the caller at once, or let it run soon;
@@ -24,8 +25,8 @@ local loops = {}
 --- Both are called again and again, also where they have nothing to do.
 ---@class leadping.Watcher
 ---@field start fun(self): any, string? from now on calls ready() whenever
--- session:fd() is readable; nil and why not. Called before each request, by its
--- coroutine
+-- session:fd() is readable; nil and why not, and then stop comes. Called before
+-- each request, by its coroutine
 ---@field stop fun(self) does so no more, so that the loop may end
 
 --- What a loop needs of a session.

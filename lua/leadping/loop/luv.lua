@@ -59,10 +59,7 @@ function Watcher:start()
   local poll, message = uv.new_poll(fd)
   if not poll then return nil, message end
   self.poll = poll
-  local started
-  started, message = poll:start("r", self.ready)
-  if not started then self:stop() end
-  return started, message
+  return poll:start("r", self.ready)
 end
 
 --- A closed handle keeps no loop running, and does not outlive the session.

@@ -9,7 +9,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "gate.h"
 #include "sigpipe.h"
 
 /* What a burst may open before the first answer says whether one connection
@@ -18,6 +20,9 @@
 
 /* What the thread waits at most; a wake-up ends the wait. */
 #define THREAD_WAIT 60000
+
+/* Milliseconds for which a wake-up is tried again where it fails. */
+#define WAKE_TRIES 1000
 
 /* ---- lists ---- */
 
@@ -191,20 +196,26 @@ static void accept_bell(struct multi *m)
   pthread_mutex_unlock(&m->lock);
 }
 
+/* Outside the gate, where *m may be gone: waits on libcurl's handle alone. */
 static CURLMcode wait_for_events(struct multi *m)
 {
   struct curl_waitfd listener = {0, CURL_WAIT_POLLIN, 0};
+  CURLM *curl = m->curl;
+  CURLMcode code;
   pthread_mutex_lock(&m->lock);
   listener.fd = m->bell.listener;
   pthread_mutex_unlock(&m->lock);
-  return curl_multi_poll(m->curl, &listener, listener.fd >= 0, THREAD_WAIT,
-                         NULL);
+  gate_leave();
+  code = curl_multi_poll(curl, &listener, listener.fd >= 0, THREAD_WAIT, NULL);
+  gate_enter();
+  return code;
 }
 
 static void *run_thread(void *data)
 {
   struct multi *m = data;
   CURLMcode code = CURLM_OK;
+  gate_enter();
   while (!code && !is_closing(m)) {
     code = perform(m);
     if (!code) code = wait_for_events(m);
@@ -214,18 +225,29 @@ static void *run_thread(void *data)
   m->code = code;
   if (code) doorbell_ring(&m->bell);
   pthread_mutex_unlock(&m->lock);
+  gate_leave();
   return NULL;
 }
 
 /* Signals are for the program's own threads. */
-int multi_start_thread(struct multi *m)
+static int create_thread(struct multi *m)
 {
   sigset_t all, before;
-  if (m->threaded) return 1;
+  int created;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  m->threaded = pthread_create(&m->thread, NULL, run_thread, m) == 0;
+  created = pthread_create(&m->thread, NULL, run_thread, m) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return created;
+}
+
+/* Where descriptors had run out, libcurl made a handle that nothing can wake.
+ */
+int multi_start_thread(struct multi *m)
+{
+  if (!m->threaded)
+    m->threaded = gate_watch_exit() && curl_multi_wakeup(m->curl) == CURLM_OK &&
+                  create_thread(m);
   return m->threaded;
 }
 
@@ -254,20 +276,34 @@ void multi_give_spare(struct multi *m, struct transfer *t)
   pthread_mutex_unlock(&m->lock);
 }
 
-static void wake_thread(struct multi *m)
+static int wake_thread(struct multi *m)
 {
-  if (m->threaded) curl_multi_wakeup(m->curl);
+  return !m->threaded || curl_multi_wakeup(m->curl) == CURLM_OK;
+}
+
+/* 0 where the thread has it already. */
+static int take_back(struct multi *m, struct transfer *t)
+{
+  int waits;
+  pthread_mutex_lock(&m->lock);
+  waits = t->state == SUBMITTED;
+  if (waits) {
+    take(&m->submitted, t);
+    t->state = HELD;
+  }
+  pthread_mutex_unlock(&m->lock);
+  return waits;
 }
 
 /* Those that the thread has not yet taken have it woken already. */
-void multi_submit(struct multi *m, struct transfer *t)
+int multi_submit(struct multi *m, struct transfer *t)
 {
   int is_first;
   pthread_mutex_lock(&m->lock);
   push(&m->submitted, t, SUBMITTED);
   is_first = m->submitted.count == 1;
   pthread_mutex_unlock(&m->lock);
-  if (is_first) wake_thread(m);
+  return !is_first || wake_thread(m) || !take_back(m, t);
 }
 
 static int is_under_way(const struct transfer *t)
@@ -282,12 +318,18 @@ static struct transfer *find_transfer(struct multi *m, lua_Integer id)
   return t;
 }
 
+/* The thread's end, once rung for, goes on being so. */
+static void answer_bell(struct multi *m)
+{
+  if (m->finished.count == 0 && !m->code) doorbell_answer(&m->bell);
+}
+
 static void cancel(struct multi *m, struct transfer *t)
 {
   if (t->state == SUBMITTED) take(&m->submitted, t);
   if (t->state == FINISHED) take(&m->finished, t);
   push(&m->cancelled, t, CANCELLED);
-  if (m->finished.count == 0) doorbell_answer(&m->bell);
+  answer_bell(m);
 }
 
 int multi_cancel(struct multi *m, lua_Integer id)
@@ -322,7 +364,7 @@ struct transfer *multi_take_finished(struct multi *m)
   struct transfer *t;
   pthread_mutex_lock(&m->lock);
   t = pop(&m->finished, HELD);
-  if (t && m->finished.count == 0) doorbell_answer(&m->bell);
+  if (t) answer_bell(m);
   pthread_mutex_unlock(&m->lock);
   return t;
 }
@@ -399,11 +441,12 @@ int multi_open(struct multi *m)
 
 static void end_thread(struct multi *m)
 {
-  if (!m->threaded) return;
+  static const struct timespec ms = {0, 1000000};
+  int tries = 0;
   pthread_mutex_lock(&m->lock);
   m->closing = 1;
   pthread_mutex_unlock(&m->lock);
-  curl_multi_wakeup(m->curl);
+  while (!wake_thread(m) && tries++ < WAKE_TRIES) nanosleep(&ms, NULL);
   pthread_join(m->thread, NULL);
   m->threaded = 0;
 }
@@ -422,7 +465,7 @@ static void free_transfers(struct multi *m)
 static void close_connections(struct multi *m)
 {
   struct sigpipe_guard guard;
-  end_thread(m);
+  if (m->threaded) end_thread(m);
   sigpipe_hold(&guard);
   free_transfers(m);
   curl_multi_cleanup(m->curl);
@@ -439,8 +482,14 @@ void multi_abandon(struct multi *m)
   memset(m, 0, sizeof *m);
 }
 
+/* A thread that exit() has stopped cannot be waited for, and what it was doing
+ * is left as it is. */
 void multi_close(struct multi *m)
 {
+  if (m->threaded && gate_is_closed()) {
+    multi_abandon(m);
+    return;
+  }
   if (m->curl) close_connections(m);
   if (m->has_lock) {
     doorbell_close(&m->bell);

@@ -43,7 +43,8 @@ int multi_open(struct multi *multi);
 /* Ends the thread and everything in flight. Once is enough. */
 void multi_close(struct multi *multi);
 
-/* For a forked child: closes its copies of descriptors, leaves all else. */
+/* For a forked child: closes its copies of descriptors, leaves all else; also
+ * where the thread has been stopped by exit(). */
 void multi_abandon(struct multi *multi);
 
 /* A transfer to prepare, in no list; NULL where there is no memory. */
@@ -52,8 +53,9 @@ struct transfer *multi_take_spare(struct multi *multi);
 /* Gives back what was taken: unused, or used. */
 void multi_give_spare(struct multi *multi, struct transfer *transfer);
 
-/* Sends it as soon as the multi is driven. */
-void multi_submit(struct multi *multi, struct transfer *transfer);
+/* Sends it as soon as the multi is driven; 0 where the thread cannot be told,
+ * and it is in no list. */
+int multi_submit(struct multi *multi, struct transfer *transfer);
 
 /* Stops the transfer of that id, whose result will not come; 0: none such. */
 int multi_cancel(struct multi *multi, lua_Integer id);

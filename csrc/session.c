@@ -13,6 +13,7 @@
 
 #include "compat.h"
 #include "core.h"
+#include "gate.h"
 #include "multi.h"
 
 #define METATABLE "leadping.session"
@@ -36,7 +37,11 @@ static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 /* How often this process is a child of one that had loaded the module. */
 static unsigned forks;
 
-static void count_fork(void) { forks++; }
+static void count_fork(void)
+{
+  forks++;
+  gate_reset();
+}
 
 /* Once for the process; where it failed, the next call tries again. Never
  * undone: other users of libcurl may live in the same process. */
@@ -99,6 +104,14 @@ static void move_hook(const struct session *s, lua_State *L)
 
 /* ---- methods ---- */
 
+static int start_transfer(struct session *s, struct transfer *t,
+                          const struct request *request)
+{
+  if (!transfer_prepare(t, request)) return 0;
+  t->id = ++s->last_id;
+  return multi_submit(&s->multi, t);
+}
+
 /* session:submit(request) -> id | nil, message. request: transfer.h.
  * Lua may run finalizers while it allocates, and those may use or close this
  * very session: all allocation is over before the session is looked at. */
@@ -112,14 +125,12 @@ static int session_submit(lua_State *L)
   transfer_check_request(&request, L, 2);
   s = check_session(L);
   t = multi_take_spare(&s->multi);
-  if (t && !transfer_prepare(t, &request)) {
+  if (t && !start_transfer(s, t, &request)) {
     multi_give_spare(&s->multi, t);
     t = NULL;
   }
   if (!t) return push_failure(L, "libcurl could not start the transfer");
   s->main_hook = main_hook(L, &thread);
-  t->id = ++s->last_id;
-  multi_submit(&s->multi, t);
   lua_pushinteger(L, s->last_id);
   return 1;
 }

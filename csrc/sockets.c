@@ -27,15 +27,19 @@ struct socket {
  * them alone was too impatient; a second one says that it is silent. */
 #define SILENCES_MAX 2
 
+/* Not by realloc: a child that is forked off at any moment finds a whole list.
+ */
 static int reserve(struct sockets *s)
 {
   size_t capacity = s->capacity ? s->capacity * 2 : 8;
-  struct socket *list;
+  struct socket *list, *before = s->list;
   if (s->count < s->capacity) return 1;
-  list = realloc(s->list, capacity * sizeof *list);
+  list = malloc(capacity * sizeof *list);
   if (!list) return 0;
+  if (before) memcpy(list, before, s->count * sizeof *list);
   s->list = list;
   s->capacity = capacity;
+  free(before);
   return 1;
 }
 

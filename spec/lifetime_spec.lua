@@ -6,11 +6,7 @@
 local core = require "leadping.core"
 local support = require "spec.support"
 
-local function open_files()
-  local output = support.shell(("ls /proc/%s/fd | wc -l")
-    :format(support.read("/proc/self/stat"):match("^%d+")))
-  return tonumber(output)
-end
+local open_files = support.open_files
 
 describe("a client's connections", function()
   local function used_client()

@@ -27,7 +27,7 @@ function support.client(options)
   return assert(leadping.new(given))
 end
 
-local serial = 0
+local serial = math.floor(core.clock() * 1e6) -- this file is loaded anew for each spec
 
 --- An id that no other spec uses, behind that beginning.
 function support.id(beginning)
@@ -77,6 +77,13 @@ function support.requests(mark)
     requests[#requests + 1] = cjson.decode(line)
   end
   return requests, #content
+end
+
+--- How many descriptors this process has open. Needs Linux.
+function support.open_files()
+  local output = support.shell(("ls /proc/%s/fd | wc -l")
+    :format(support.read("/proc/self/stat"):match("^%d+")))
+  return tonumber(output)
 end
 
 -- time -----------------------------------------------------------------------

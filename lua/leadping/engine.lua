@@ -13,6 +13,7 @@ local Stream = require "leadping.stream"
 local transport = require "leadping.transport"
 
 local IDLE = 3600 -- seconds, where no call waits for a moment of its own
+local WEAK = { __mode = "k" } -- a coroutine that is dropped takes its stream along
 
 local Engine = {}
 Engine.__index = Engine
@@ -39,7 +40,8 @@ function Engine.new(settings, with)
     random = with.random or math.random,
     loop = get_loop(settings, with),
     calls = {}, -- session's id -> call
-    in_flight = 0, -- how many those are, where there is a watcher
+    in_flight = 0, -- how many those are
+    waiting = setmetatable({}, WEAK), -- streams
     woken = {}, -- streams whose results came while they waited
   }, Engine)
 end
@@ -55,8 +57,11 @@ local function get_session(self)
   if self.session then return self.session end
   local session = self.settings.transport or core.session(self.settings)
   if self.loop.watch then
-    local watcher, message = self.loop.watch(session, function() drain(self) end)
-    if not watcher then return nil, message end
+    local watcher, message = loops.watch(self.loop, session, function() drain(self) end)
+    if not watcher then
+      session:close()
+      return nil, message
+    end
     self.watcher = watcher
   end
   self.session = session
@@ -64,51 +69,46 @@ local function get_session(self)
 end
 
 --- The watcher runs while something is in flight, and no longer.
-local function count_in_flight(self, change)
-  local before = self.in_flight
-  self.in_flight = before + change
-  if before == 0 then return self.watcher:start() end
-  if self.in_flight == 0 then self.watcher:stop() end
-  return true
-end
-
-local function submit_watched(self, session, request)
-  local started, message = count_in_flight(self, 1)
-  if not started then
-    self.in_flight = self.in_flight - 1
-    return nil, message
-  end
-  local id
-  id, message = session:submit(request)
-  if not id then count_in_flight(self, -1) end
-  return id, message
+local function set_in_flight(self, count)
+  self.in_flight = count
+  if count == 0 and self.watcher then self.watcher:stop() end
 end
 
 local function submit(self, request)
   local session, message = get_session(self)
-  if not session then return nil, message end
-  if self.watcher then return submit_watched(self, session, request) end
+  local started = session
+  if session and self.watcher then started, message = self.watcher:start() end
+  if not started then return nil, message end
   return session:submit(request)
 end
 
 local function remove_call(self, id)
   local call = self.calls[id]
   self.calls[id] = nil
-  if call and self.watcher then count_in_flight(self, -1) end
+  if call then set_in_flight(self, self.in_flight - 1) end
   return call
 end
 
 -- results --------------------------------------------------------------------
 
+--- What a loop is running is not the stream's caller: an error is for that one.
+local function give(self, stream, call, result)
+  if self.loop.wait then return stream:take(call, result) end
+  local ok, raised = pcall(stream.take, stream, call, result)
+  if not ok then stream.raised = { raised } end
+end
+
+local function wake_later(self, stream)
+  if not self.waiting[stream] then return end
+  self.waiting[stream] = nil
+  self.woken[#self.woken + 1] = stream
+end
+
 local function deliver(self, id, result)
   local call = remove_call(self, id)
   if not call then return end
-  local stream = call.stream
-  stream:take(call, result)
-  if stream.waiting then
-    stream.waiting = false
-    self.woken[#self.woken + 1] = stream
-  end
+  give(self, call.stream, call, result)
+  wake_later(self, call.stream)
 end
 
 --- Gives the same failure to all calls in flight; returns how many there were.
@@ -142,9 +142,15 @@ local function deliver_all(self)
   end
 end
 
+--- What runs now; Lua 5.1 has no name for the main coroutine.
+local function current() return coroutine.running() or "main" end
+
+local function is_draining(self) return self.drainer == current() end
+
 --- Lets those go on whose results came; each once, however many there are. What
 -- one of them raises comes when all have been woken.
 local function wake(self)
+  if is_draining(self) then return end -- a hook that was called; drain wakes them
   local woken, failed, raised = self.woken, false, nil
   self.woken = {}
   for _, stream in ipairs(woken) do
@@ -154,12 +160,20 @@ local function wake(self)
   if failed then error(raised, 0) end
 end
 
+local function take_results(self)
+  local waiting, message = self.session:step(0)
+  if waiting then deliver_all(self) else abandon_session(self, message) end
+end
+
 --- Called by the watcher when results are ready.
 function drain(self)
   if not self.session then return end
-  local waiting, message = self.session:step(0)
-  if waiting then deliver_all(self) else abandon_session(self, message) end
+  local before = self.drainer
+  self.drainer = current()
+  local ok, raised = pcall(take_results, self)
+  self.drainer = before
   wake(self)
+  if not ok then error(raised, 0) end
 end
 
 -- for streams ----------------------------------------------------------------
@@ -177,18 +191,25 @@ function Engine:send(request, call)
     call.stream.submitted = id -- cancel finds it where the next line is stopped
     self.calls[id] = call
     call.stream.submitted = false
+    set_in_flight(self, self.in_flight + 1)
   else
+    set_in_flight(self, self.in_flight)
     call.stream:take(call, {
       kind = "connection", message = message, sends = 0, retryable = true,
     })
   end
 end
 
---- What stands for the caller while it waits; raises where it cannot.
+--- What stands for the caller while it waits; raises where it cannot. The
+-- results that a hook would wait for could not be taken before it returns.
 function Engine:new_waiter()
   if not self.loop.waiter then return nil end
+  if is_draining(self) then
+    error("a hook cannot wait for another call of its client: make it in a coroutine of "
+      .. "its own", 0)
+  end
   local waiter, message = self.loop.waiter()
-  return waiter or error(message, 0)
+  return waiter or error(message or "the loop's waiter gave none", 0)
 end
 
 --- Waits for results, and delivers them, whosever they are.
@@ -209,24 +230,34 @@ end
 function Engine:wait(stream, seconds)
   if self.closed then return "cancelled", CLOSED end
   if self.loop.wait then return wait_blocking(self, math.min(seconds or IDLE, IDLE)) end
-  stream.waiting = true
+  self.waiting[stream] = true
   self.loop.suspend(stream.waiter, seconds)
-  stream.waiting = false
+  self.waiting[stream] = nil
 end
 
+--- Lets a stream go on before it has a result: there is something else to see.
+function Engine:nudge(stream)
+  wake_later(self, stream)
+  wake(self)
+end
+
+--- Counts anew what is in flight: where an error comes from outside, Ctrl-C's
+-- above all, the count may be of a moment before.
 function Engine:cancel(stream)
-  local ids = {}
+  local ids, others = {}, 0
   if stream.submitted and not self.calls[stream.submitted] then
     self.calls[stream.submitted] = { stream = stream }
   end
   stream.submitted = false
   for id, call in pairs(self.calls) do
-    if call.stream == stream then ids[#ids + 1] = id end
+    if call.stream == stream then ids[#ids + 1] = id else others = others + 1 end
   end
   for _, id in ipairs(ids) do
     if self.session then self.session:cancel(id) end
-    remove_call(self, id)
+    self.calls[id] = nil
   end
+  set_in_flight(self, others)
+  self:nudge(stream)
 end
 
 -- for clients ----------------------------------------------------------------
@@ -262,6 +293,9 @@ function Engine:close()
   local session = self.session or self.settings.transport
   self.closed = true
   fail_all(self, "cancelled", CLOSED, false)
+  for stream in pairs(self.waiting) do self.woken[#self.woken + 1] = stream end
+  self.waiting = setmetatable({}, WEAK)
+  set_in_flight(self, 0)
   self.session, self.watcher = nil, nil
   if session then session:close() end
   wake(self)

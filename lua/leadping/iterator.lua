@@ -4,6 +4,7 @@
 -- MIT, see LICENSE.
 
 local hidden = require "leadping.hidden"
+local protect = require "leadping.protect"
 
 local iterator = {}
 
@@ -14,7 +15,7 @@ Handle.__index = Handle
 --- Sends no further id and gives up retries that wait. What is in flight goes
 -- on, and the loop yields it; then the loop ends.
 function Handle:stop()
-  hidden.get(self).run:stop()
+  hidden.get(self):stop()
 end
 
 --- Puts away what is in flight; the loop ends. What was sent may have been
@@ -44,7 +45,8 @@ function iterator.new(stream)
   local handle = setmetatable({}, Handle)
   hidden.set(handle, stream)
   watch_collection(handle, stream)
-  local function next_result()
+  local function next_result(...)
+    if select("#", ...) > 0 and stream.engine.loop.waiter then protect.check_for_loop() end
     local call = hidden.get(handle):result()
     if not call then return nil end
     return call.id, call:results()

@@ -10,20 +10,31 @@ local loops = {}
 --- What a loop is. A call that has to wait takes a waiter, suspends it, and is
 -- resumed when its result is there. Results are looked for by one watcher for
 -- each client, which is running only while something is in flight.
--- loop/luv.lua is the example to write another one by.
+-- examples/loop-socket.lua is the example to write another one by.
 ---@class leadping.Loop
----@field waiter fun(): any? , string? what stands for the caller (a coroutine,
--- a condition, a semaphore), or nil and why it cannot wait where it is
+---@field waiter fun(): any? , string? a new object that stands for the caller
+-- (holding its coroutine, or a condition, a semaphore), or nil and why it cannot
+-- wait where it is
 ---@field suspend fun(waiter: any, seconds: number?) gives way to others until the
 -- waiter is resumed, or that many seconds are over; too early does no harm
----@field resume fun(waiter: any) may run the caller at once, or let it run soon
+---@field resume fun(waiter: any) may run the caller at once, or let it run soon;
+-- what the caller raises then is the loop's to report, not raised here
 ---@field watch fun(session: leadping.Session, ready: fun()): leadping.Watcher?, string?
 -- makes a watcher, or says why there can be none
 
+--- Both are called again and again, also where they have nothing to do.
 ---@class leadping.Watcher
 ---@field start fun(self): any, string? from now on calls ready() whenever
--- session:fd() is readable; nil and why not
+-- session:fd() is readable; nil and why not, and then stop comes. Called before
+-- each request, by its coroutine
 ---@field stop fun(self) does so no more, so that the loop may end
+
+--- What a loop needs of a session.
+---@class leadping.Session
+---@field fd fun(self): integer?, string? has a thread drive the session; the
+-- descriptor is readable exactly while results wait. Not to be read or closed
+---@field step fun(self, seconds: number): integer? waits that long, at most
+-- 0.2 s, for a result; how many there are
 
 local NAMES = { "blocking", "luv", "cqueues", "nginx" }
 local METHODS = { "waiter", "suspend", "resume", "watch" }
@@ -42,6 +53,19 @@ function loops.check(value)
       return ("a table with the function %q expected"):format(method)
     end
   end
+end
+
+--- A loop's watcher; raises where the loop, somebody's own, gives none.
+---@return leadping.Watcher? watcher
+---@return string? message why there can be none
+function loops.watch(loop, session, ready)
+  local watcher, message = loop.watch(session, ready)
+  if not watcher then return nil, message or "the loop's watch gave no watcher" end
+  if type(watcher) ~= "table" or type(watcher.start) ~= "function"
+    or type(watcher.stop) ~= "function" then
+    error("the loop's watch has to return a table with the functions start and stop", 0)
+  end
+  return watcher
 end
 
 local function is_nginx()

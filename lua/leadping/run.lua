@@ -35,8 +35,9 @@ function Run:may_send()
   return not self.ended and self:wait() <= 0
 end
 
---- Seconds until the next request may be sent.
+--- Seconds until the next request may be sent. A closed client refuses at once.
 function Run:wait()
+  if self.engine.closed then return 0 end
   return pace.wait(self.engine.pace, self.rate, self.engine.clock())
 end
 

@@ -4,6 +4,7 @@
 -- MIT, see LICENSE.
 
 local Call = require "leadping.call"
+local protect = require "leadping.protect"
 
 -- One call goes out at once; what a run decides is in leadping.run.
 local ONCE = {
@@ -124,6 +125,7 @@ end
 --- The next call that is settled; nil where none is left.
 local function next_settled(self)
   while not self.cancelled do
+    if self.raised then error(self.raised[1], 0) end
     if self.run.ended then settle_delayed(self, Call.give_up) end
     start_due(self)
     start_new(self)
@@ -132,6 +134,12 @@ local function next_settled(self)
     local kind, message = self.engine:wait(self, seconds_until_due(self))
     if kind then fail_delayed(self, kind, message) end
   end
+end
+
+--- Starts no further call and gives up those that wait to be sent again.
+function Stream:stop()
+  self.run:stop()
+  self.engine:nudge(self)
 end
 
 --- Puts away what is in flight; the results will not come.
@@ -144,8 +152,13 @@ end
 -- the way, Ctrl-C's above all, puts everything away before it goes on, and so
 -- does what a hook has raised, which the call's results raise again.
 function Stream:result()
+  if self.awaited then
+    error("clear_overrides: another coroutine waits for this loop's next result", 0)
+  end
   self.waiter = self.engine:new_waiter()
-  local ok, call = pcall(next_settled, self)
+  self.awaited = true
+  local ok, call = (self.waiter and protect.pcall or pcall)(next_settled, self)
+  self.awaited = false
   if not ok or (call and call.hook_error) then self:cancel() end
   if not ok then error(call, 0) end
   return call
@@ -165,7 +178,9 @@ function Stream.new(engine, next_id, limits, slots, run)
     submitted = false, -- the session's id of a call on its way into engine.calls
     exhausted = false, -- next_id has returned nil
     cancelled = false,
-    waiter = nil, waiting = false, -- see leadping.loops
+    waiter = nil, -- see leadping.loops
+    awaited = false, -- who called result() has not got it yet
+    raised = nil, -- an error by one of its calls, in a table
     first = nil, last = nil, -- of the settled calls, linked by `behind`
     delayed = nil, -- a list of calls, as soon as there is one
   }, Stream)

@@ -1,7 +1,8 @@
 -- sanitize_steps.lua: one of everything that the client does, on the emulator.
 -- `host sanitize_steps.lua allocation|instruction N` with a full collection at
 -- every Nth allocation or instruction; `threads N`: N rounds, in each thread;
--- `finalizer N`: N sessions, each used by finalizers while it is used.
+-- `finalizer N`: N sessions, each used by finalizers while it is used; `driven N`:
+-- the same with sessions that are driven by threads of their own.
 -- MIT, see LICENSE.
 
 local host = require "host"
@@ -103,48 +104,81 @@ local function collect()
   collectgarbage()
 end
 
+--- Each transfer has one end: its result, or that it is cancelled.
+local function note_end(state, id)
+  check(not state.ended[id], ("transfer %d ends twice"):format(id))
+  state.ended[id] = true
+end
+
+local function take_result(state)
+  local id, result = state.session:next()
+  if not id then return end
+  note_end(state, id)
+  check(result.status == 200, tostring(result.message))
+end
+
 --- What may be done with a session, by a finalizer as by anybody.
 local actions = {
-  function(session, request) return session:submit(request) end,
-  function(session) return session:step(0) end,
-  function(session) return session:next() end,
-  function(session) return session:cancel(collections % 20) end,
-  function(session, _, use) return use % 205 == 204 and session:close() end,
+  function(state, request) state.last = state.session:submit(request) end,
+  function(state) state.session:step(0) end,
+  take_result,
+  function(state)
+    local id = collections % 20
+    if state.session:cancel(id) then note_end(state, id) end
+  end,
+  function(state, _, use)
+    if use % 205 == 204 then state.session:close() end
+  end,
 }
 
-local function act(session, request, use)
-  local ok, raised = pcall(actions[use % #actions + 1], session, request, use)
-  if not ok and not tostring(raised):find("the session is closed", 1, true) then return raised end
+local function is_closed(raised)
+  return tostring(raised):find("the session is closed", 1, true) ~= nil
+end
+
+local function act(state, request, use)
+  local ok, raised = pcall(actions[use % #actions + 1], state, request, use)
+  if not ok and not is_closed(raised) then state.raised = raised end
 end
 
 --- Uses a session from a finalizer that runs in each cycle of the collector,
--- so within the session's own methods too; what was raised there.
-local function use_in_finalizers(session, request)
-  local state = {}
+-- so within the session's own methods too.
+local function use_in_finalizers(state, request)
   local function again()
     if state.over then return end
     setmetatable({}, { __gc = function()
       collections = collections + 1
-      state.raised = act(session, request, collections) or state.raised
+      act(state, request, collections)
       again()
     end })
   end
   again()
-  return state
 end
 
-local function use_session(request)
-  local session = require("leadping.core").session {}
-  local state = use_in_finalizers(session, request)
+local function await_all(state)
+  for _ = 1, 1000 do
+    local waiting = state.session:step(0.2)
+    for _ = 1, waiting do take_result(state) end
+    local left = 0
+    for id = 1, state.last do left = left + (state.ended[id] and 0 or 1) end
+    if left == 0 then return end
+  end
+  error "a transfer has no end"
+end
+
+--- Every third session is left to the collector, with requests in flight.
+local function use_session(request, driven, nth)
+  local state = { session = require("leadping.core").session {}, ended = {}, last = 0 }
+  use_in_finalizers(state, request)
   for i = 1, 50 do
-    for _, use in ipairs { 0, 1, 2, i * 5 + 3 } do
-      local raised = act(session, request, use)
-      check(not raised, tostring(raised))
-    end
+    if driven and i == nth % 7 + 1 then pcall(state.session.fd, state.session) end
+    for _, use in ipairs { 0, 1, 2, i * 5 + 3 } do act(state, request, use) end
   end
   state.over = true
-  session:close()
-  check(not state.raised, "in a finalizer: " .. tostring(state.raised))
+  check(not state.raised, tostring(state.raised))
+  if nth % 3 == 0 then return end
+  local ok, raised = pcall(await_all, state)
+  check(ok or is_closed(raised), tostring(raised))
+  state.session:close()
 end
 
 local function request_to_emulator()
@@ -156,13 +190,16 @@ local function request_to_emulator()
   }
 end
 
+local function use_sessions(driven)
+  local request = request_to_emulator()
+  collectgarbage("incremental", 1, 1000, 1)
+  for nth = 1, number do use_session(request, driven, nth) end
+  collectgarbage("incremental", 200, 100, 13)
+end
+
 local ways = {
-  finalizer = function()
-    local request = request_to_emulator()
-    collectgarbage("incremental", 1, 1000, 1)
-    for _ = 1, number do use_session(request) end
-    collectgarbage("incremental", 200, 100, 13)
-  end,
+  finalizer = function() use_sessions(false) end,
+  driven = function() use_sessions(true) end,
   allocation = function()
     host.collect_every(number)
     everything()

@@ -30,25 +30,35 @@ function Watcher:pollfd() return self.fd end
 function Watcher.events() return "r" end
 function Watcher.timeout() return nil end
 
-local function run(self)
+--- An error is the controller's to report; others still wait for their results.
+local function run(self, controller)
   while self.wanted do
     cqueues.poll(self)
-    if self.wanted then self.ready() end
+    if self.wanted then
+      local ok, raised = pcall(self.ready)
+      if not ok then controller:wrap(error, raised, 0) end
+    end
   end
-  self.running = false
+  self.running[controller] = nil
 end
 
+--- One in each controller in which a call is made: another one may not be
+-- stepped meanwhile. Asks for the descriptor first: it raises in a forked child,
+-- whose controllers are still its parent's.
 function Watcher:start()
+  self.fd = self.session:fd()
+  local controller = cqueues.running()
   self.wanted = true
-  if self.running then return true end
-  self.running = true
-  cqueues.running():wrap(run, self)
+  if self.running[controller] then return true end
+  self.running[controller] = true
+  controller:wrap(run, self, controller)
   return true
 end
 
---- Wakes the coroutine, which ends. cqueues remembers descriptors, and has to
+--- Wakes the coroutines, which end. cqueues remembers descriptors, and has to
 -- forget one that may be closed next.
 function Watcher:stop()
+  if not self.wanted then return end
   self.wanted = false
   cqueues.cancel(self.fd)
 end
@@ -56,7 +66,10 @@ end
 function loop.watch(session, ready)
   local fd, message = session:fd()
   if not fd then return nil, message end
-  return setmetatable({ fd = fd, ready = ready, wanted = false, running = false }, Watcher)
+  return setmetatable({
+    session = session, fd = fd, ready = ready, wanted = false,
+    running = setmetatable({}, { __mode = "k" }), -- controllers
+  }, Watcher)
 end
 
 return loop

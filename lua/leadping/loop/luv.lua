@@ -8,35 +8,55 @@ local luv = {}
 
 function luv.waiter()
   local thread, is_main = coroutine.running()
-  if thread and not is_main then return { thread = thread } end
+  if thread and not is_main then return { thread = thread, suspended = false } end
   return nil, "with luv a call has to be made in a coroutine: coroutine.wrap(function() … end)()"
 end
 
---- The error of a coroutine is its own; uv.run() raises it.
+local function stop_waiting(waiter)
+  waiter.suspended = false
+  if waiter.timer then waiter.timer:close() end
+  waiter.timer = nil
+end
+
+--- The error of a coroutine is neither the session's nor another coroutine's:
+-- it comes out of uv.run(), as one of a callback does.
+local function report(thread, raised)
+  local timer = uv.new_timer()
+  local message = debug.traceback(thread, tostring(raised))
+  timer:start(0, 0, function()
+    timer:close()
+    error(message, 0)
+  end)
+end
+
+--- Not where somebody else has resumed or closed the coroutine meanwhile.
 function luv.resume(waiter)
   if not waiter.suspended then return end
-  waiter.suspended = false
-  local ok, message = coroutine.resume(waiter.thread)
-  if not ok then error(debug.traceback(waiter.thread, message), 0) end
+  stop_waiting(waiter)
+  if coroutine.status(waiter.thread) ~= "suspended" then return end
+  local ok, raised = coroutine.resume(waiter.thread)
+  if not ok then report(waiter.thread, raised) end
 end
 
 function luv.suspend(waiter, seconds)
-  local timer
   waiter.suspended = true
   if seconds then
-    timer = uv.new_timer()
-    timer:start(math.ceil(seconds * 1000), 0, function() luv.resume(waiter) end)
+    waiter.timer = assert(uv.new_timer())
+    waiter.timer:start(math.ceil(seconds * 1000), 0, function() luv.resume(waiter) end)
   end
   coroutine.yield()
-  waiter.suspended = false
-  if timer then timer:close() end
+  stop_waiting(waiter)
 end
 
 local Watcher = {}
 Watcher.__index = Watcher
 
+--- Asks for the descriptor first: it raises in a forked child, whose loop is
+-- still its parent's.
 function Watcher:start()
-  local poll, message = uv.new_poll(self.fd)
+  local fd = self.session:fd()
+  if self.poll then return true end
+  local poll, message = uv.new_poll(fd)
   if not poll then return nil, message end
   self.poll = poll
   return poll:start("r", self.ready)
@@ -44,14 +64,14 @@ end
 
 --- A closed handle keeps no loop running, and does not outlive the session.
 function Watcher:stop()
-  self.poll:close()
+  if self.poll then self.poll:close() end
   self.poll = nil
 end
 
 function luv.watch(session, ready)
   local fd, message = session:fd()
   if not fd then return nil, message end
-  return setmetatable({ fd = fd, ready = ready }, Watcher)
+  return setmetatable({ session = session, ready = ready, poll = nil }, Watcher)
 end
 
 return luv

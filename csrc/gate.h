@@ -1,0 +1,21 @@
+/* gate.h: keeps our threads out of libcurl while the process exits: exit() has
+ * OpenSSL free its memory with threads still running.
+ * Knows no thread and no session. One gate for the process.
+ * MIT, see LICENSE. */
+#ifndef LEADPING_GATE_H
+#define LEADPING_GATE_H
+
+/* Has exit() close the gate; 0 where that cannot be had. Once is enough. */
+int gate_watch_exit(void);
+
+/* What is between the two is over before exit() goes on. A thread that comes
+ * to a closed gate stays there. */
+void gate_enter(void);
+void gate_leave(void);
+
+int gate_is_closed(void);
+
+/* For a forked child, which has none of the threads. */
+void gate_reset(void);
+
+#endif

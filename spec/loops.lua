@@ -1,0 +1,74 @@
+-- spec/loops.lua: the loops that the specs run calls in, in one form. A loop is
+-- { name, option, functions, spawn(body), run(), sleep(seconds) }: `option` is
+-- what a client is given, `functions` the table behind it.
+-- Tests nothing: see loop_rules.lua.
+-- MIT, see LICENSE.
+
+local loops = {}
+
+local make = {}
+
+function make.luv(uv)
+  local function sleep(seconds)
+    local thread, timer = coroutine.running(), uv.new_timer()
+    timer:start(math.ceil(seconds * 1000), 0, function()
+      timer:close()
+      coroutine.resume(thread)
+    end)
+    coroutine.yield()
+  end
+  return {
+    option = "luv", functions = require "leadping.loop.luv", sleep = sleep,
+    spawn = function(body) coroutine.wrap(body)() end,
+    run = function() uv.run() end,
+  }
+end
+
+function make.cqueues(cqueues)
+  local controller = cqueues.new()
+  return {
+    option = "cqueues", functions = require "leadping.loop.cqueues", sleep = cqueues.sleep,
+    spawn = function(body) controller:wrap(body) end,
+    run = function() assert(controller:loop()) end,
+  }
+end
+
+--- The example's, which is given as a table.
+function make.socket()
+  local scheduler = dofile "examples/loop-socket.lua"
+  return {
+    option = scheduler.loop, functions = scheduler.loop, sleep = scheduler.sleep,
+    spawn = scheduler.spawn, run = scheduler.run,
+  }
+end
+
+--- The loop that a Lua module brings; nil and why there is none.
+---@param name "luv"|"cqueues"|"socket"
+function loops.new(name)
+  local ok, module = pcall(require, name)
+  if not ok then return nil, ("%s has no module %q here"):format(_VERSION, name) end
+  local loop = make[name](module)
+  loop.name = name
+  return loop
+end
+
+--- A loop like that one, whose client counts: how often somebody is resumed, and
+-- how often results are looked for.
+function loops.counting(loop)
+  local counts = { resumes = 0, looks = 0 }
+  local functions = {}
+  for name, value in pairs(loop.functions) do functions[name] = value end
+  function functions.resume(waiter)
+    counts.resumes = counts.resumes + 1
+    return loop.functions.resume(waiter)
+  end
+  function functions.watch(session, ready)
+    return loop.functions.watch(session, function()
+      counts.looks = counts.looks + 1
+      return ready()
+    end)
+  end
+  return functions, counts
+end
+
+return loops

@@ -1,0 +1,203 @@
+-- spec/loops_spec.lua: calls in a loop of one's own, given as a table: the
+-- example's; and what holds of the option `loop` and of processes that end.
+-- What holds in every loop is in loop_rules.lua.
+-- MIT, see LICENSE.
+
+local loops = require "spec.loops"
+local protect = require "leadping.protect"
+local rules = require "spec.loop_rules"
+local support = require "spec.support"
+
+local loop, why = loops.new "socket"
+
+describe("in a loop given as a table, a client", function()
+  if not loop then return pending(why) end
+  for _, rule in ipairs(rules) do
+    it(rule[1], function()
+      local why_not = rule[2](loop)
+      if why_not then pending(why_not) end
+    end)
+  end
+end)
+
+describe("a loop given as a table", function()
+  if not loop then return pending(why) end
+
+  local function with(changes)
+    local functions = {}
+    for name, value in pairs(loop.functions) do functions[name] = value end
+    for name, value in pairs(changes) do functions[name] = value end
+    return functions
+  end
+
+  local function message_of(changes)
+    local client = support.client { loop = with(changes) }
+    finally(function() client:close() end)
+    local message
+    loop.spawn(function() message = select(2, pcall(client.clear_override, client, "x")) end)
+    loop.run()
+    return message
+  end
+
+  it("is told where its watch gives something that is no watcher", function()
+    for _, watcher in ipairs { {}, { start = true, stop = print }, "watcher" } do
+      assert.equal("the loop's watch has to return a table with the functions start and stop",
+        message_of { watch = function() return watcher end })
+    end
+  end)
+
+  it("may say why it cannot wait, or may not", function()
+    assert.equal("not here", message_of { waiter = function() return nil, "not here" end })
+    assert.equal("the loop's waiter gave none", message_of { waiter = function() end })
+  end)
+
+  it("resumes the others where it raises for one", function()
+    local resumed, first = 0, true
+    local client = support.client { loop = with { resume = function(waiter)
+      loop.functions.resume(waiter)
+      if first then
+        first = false
+        error("mine", 0)
+      end
+      resumed = resumed + 1
+    end } }
+    for _ = 1, 3 do loop.spawn(function() client:clear_override(support.id "fault:never") end) end
+    local message
+    loop.spawn(function()
+      loop.sleep(0.05)
+      message = select(2, pcall(client.close, client))
+    end)
+    loop.run()
+    assert.equal("mine", message)
+    assert.equal(2, resumed)
+  end)
+end)
+
+describe("the option loop", function()
+  for _, row in ipairs {
+    { "uv", '"blocking", "luv", "cqueues", "nginx" or a table expected, got "uv"' },
+    { 5, '"blocking", "luv", "cqueues", "nginx" or a table expected, got 5' },
+    { {}, 'a table with the function "waiter" expected' },
+    { { waiter = print, suspend = print, resume = 5 },
+      'a table with the function "resume" expected' },
+  } do
+    it(("refuses %s"):format(tostring(type(row[1]) == "table" and "a table" or row[1])), function()
+      local ok, message = pcall(support.client, { loop = row[1] })
+      assert.is_false(ok)
+      assert.is_not_nil(message:find("option 'loop': " .. row[2], 1, true), message)
+    end)
+  end
+end)
+
+describe("Lua 5.1", function()
+  if protect.pcall == pcall then return pending("this one is not") end
+  if not loop then return pending(why) end
+
+  it("cannot wait in a for loop, and says so before anything is sent", function()
+    local _, mark = support.requests()
+    local client = support.client { loop = loop.option }
+    finally(function() client:close() end)
+    local message
+    loop.spawn(function()
+      message = select(2, pcall(function()
+        for _ in client:clear_overrides { support.id() } do end -- luacheck: ignore 542
+      end))
+    end)
+    loop.run()
+    assert.matches("Lua 5.1 cannot wait in a for loop; call what it returns in a while loop",
+      message)
+    assert.equal(0, #(support.requests(mark)))
+  end)
+end)
+
+for _, name in ipairs { "luv", "cqueues", "socket" } do
+  describe(("in a process of its own, %s"):format(name), function()
+    local _, missing = loops.new(name)
+    if missing then return pending(missing) end
+
+    local function run(program, variables)
+      return support.run(("local loop = require('spec.loops').new '%s'\n%s"):format(name, program),
+        variables)
+    end
+
+    it("may be left by os.exit while calls are in flight", function()
+      for calls = 10, 100, 10 do
+        local output, status = run(([[
+          local client = assert(require("leadping").new { loop = loop.option,
+            base_url = os.getenv "EMULATOR_TLS", ca_file = os.getenv "EMULATOR_CA" })
+          local count = 0
+          for i = 1, 50 do
+            loop.spawn(function()
+              while client:clear_override("c" .. i) do
+                count = count + 1
+                if count == %d then os.exit(7) end
+              end
+            end)
+          end
+          loop.run()
+        ]]):format(calls))
+        assert.equal("", output)
+        assert.equal(7, status)
+      end
+    end)
+
+    --- luv 1.44 crashes where a handle is closed in the callback that closes the state.
+    it("ends well where the state is closed while calls are in flight", function()
+      local output, status = run [[
+        local client = assert(require("leadping").new { loop = loop.option })
+        for _ = 1, 5 do loop.spawn(function() client:clear_override("fault:never") end) end
+        local function close() os.exit(7, true) end
+        if loop.name == "luv" then require("luv").new_timer():start(50, 0, close)
+        else loop.spawn(function() close(loop.sleep(0.05)) end) end
+        loop.run()
+      ]]
+      assert.equal("", output)
+      assert.equal(7, status)
+    end)
+  end)
+end
+
+describe("a name look-up that hangs", function()
+  local library
+
+  setup(function()
+    library = os.tmpname()
+    assert.equal("", (support.shell(("${CC:-cc} -shared -fPIC -o %s spec/torture/hang.c -ldl")
+      :format(library))))
+  end)
+  teardown(function() os.remove(library) end)
+
+  for _, name in ipairs { "luv", "cqueues", "socket" } do
+    it(("holds up nothing else in %s"):format(name), function()
+      local _, missing = loops.new(name)
+      if missing then return pending(missing) end
+      local output, status = support.run(([[
+        local loop = require("spec.loops").new "%s"
+        local leadping, clock = require "leadping", require("leadping.core").clock
+        local slow = assert(leadping.new { loop = loop.option, max_retries = 0,
+          base_url = "https://hangs.leadping.test", connect_timeout = 1 })
+        local closed = assert(leadping.new { loop = loop.option,
+          base_url = "https://hangs.leadping.test", connect_timeout = 9 })
+        local fast = assert(leadping.new { loop = loop.option })
+        local started, right, ended = clock(), 0, nil
+        loop.spawn(function() ended = select(2, slow:clear_override "a") end)
+        loop.spawn(function() closed:clear_override "a" end)
+        for _ = 1, 10 do
+          loop.spawn(function()
+            for i = 1, 10 do
+              if fast:clear_override("b" .. i) then right = right + 1 end
+            end
+            if right == 100 then
+              assert(not ended, "the look-up is over")
+              closed:close()
+            end
+          end)
+        end
+        loop.run()
+        print(right, ended.kind, ended.outcome, clock() - started < 3)
+      ]]):format(name), { LD_PRELOAD = library })
+      assert.equal("100\ttimeout\tnot_sent\ttrue\n", output)
+      assert.equal(0, status)
+    end)
+  end
+end)

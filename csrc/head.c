@@ -7,20 +7,23 @@
 #include "compat.h"
 #include "core.h"
 
-static int is_space(char c)
+static int is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+
+/* ASCII's letters alone (RFC 9110, section 5.1), whatever the locale says. */
+static char lower_case(char c)
 {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+  if (c >= 'A' && c <= 'Z') return (char)(c - 'A' + 'a');
+  return c;
 }
 
-/* RFC 9110, section 5.1: ASCII, whatever the locale says. */
 static void push_lower_case(lua_State *L, const char *name, size_t length)
 {
   size_t i;
   luaL_Buffer out;
   luaL_buffinit(L, &out);
   for (i = 0; i < length; i++) {
-    char c = name[i];
-    luaL_addchar(&out, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+    char c = lower_case(name[i]);
+    luaL_addlstring(&out, &c, 1);
   }
   luaL_pushresult(&out);
 }

@@ -57,8 +57,9 @@ static struct session *check_session(lua_State *L)
   struct session *s = luaL_checkudata(L, 1, METATABLE);
   if (!s->multi.curl || s->close_wanted) luaL_error(L, "the session is closed");
   if (s->forks != forks)
-    luaL_error(L, "the session was made before a fork: a child process, such as "
-                  "a worker of nginx, has to make a client of its own");
+    luaL_error(L,
+               "the session was made before a fork: a child process, such as "
+               "a worker of nginx, has to make a client of its own");
   return s;
 }
 

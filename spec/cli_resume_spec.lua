@@ -257,8 +257,9 @@ describe("a run that ends early without a journal", function()
     support.write(path_of("key"), "sk_emulator_of_early\n")
     _, mark = support.requests()
     local status
-    output, status = support.shell(("cd %s; PATH=%s:$PATH; %s"):format(directory,
-      support.program:match("^(.*)/"), command), { LEADPING_API_KEY = false })
+    support.write_program(directory)
+    output, status = support.shell(("cd %s; PATH=.:$PATH; %s"):format(directory, command),
+      { LEADPING_API_KEY = false })
     assert.equal(7, status)
     assert.matches("\n3 done, 0 failed, 1 unknown, 0 not sent, 3 done before, "
       .. "1 failed before\n", output)

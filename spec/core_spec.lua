@@ -80,6 +80,8 @@ describe("leadping.core: head", function()
     ["names in lower case"] = { "X-A: b\r\n\r\n", { ["x-a"] = "b" } },
     ["the lines of one name joined"] = { "a: 1\r\nA:2 \r\n", { a = "1, 2" } },
     ["a value without the space around it"] = { "a: \t b c\t \r\n", { a = "b c" } },
+    ["an empty value"] = { "a: \r\nb:\r\n", { a = "", b = "" } },
+    ["a name longer than a buffer"] = { ("N"):rep(5000) .. ":1\r\n", { [("n"):rep(5000)] = "1" } },
     ["no line without a name"] = { "garbage\r\n folded: line\r\n", {} },
     ["a last line without its end"] = { "a: b\r\nc: d", { a = "b", c = "d" } },
   } do

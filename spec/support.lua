@@ -213,8 +213,15 @@ local function working_directory()
   return path
 end
 
---- The command line program, as `make` builds it for the Lua that runs here.
-support.program = ("%s/%s/bin/leadping"):format(working_directory(), environment "BUILD")
+--- The command line program, for a shell in any directory.
+support.program = ("%s %s/spec/program.lua"):format(support.lua, working_directory())
+
+--- Makes the program a command in a directory.
+function support.write_program(directory)
+  local path = directory .. "/leadping"
+  support.write(path, ('#!/bin/sh\nexec %s "$@"\n'):format(support.program))
+  os.execute("chmod +x " .. path)
+end
 
 --- Runs the command line program off a terminal, in the emulator's directory: a
 -- journal that it may write goes away with that.

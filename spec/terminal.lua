@@ -21,10 +21,10 @@ function Terminal.open(variables)
   local directory = os.tmpname()
   os.remove(directory)
   assert(support.shell("mkdir " .. directory) == "")
+  support.write_program(directory)
   local given = {
     TMUX = false, ENV = false, NO_COLOR = false, TERM = "xterm",
-    LEADPING_API_KEY = support.key,
-    PATH = support.program:match("^(.*)/") .. ":" .. os.getenv "PATH",
+    LEADPING_API_KEY = support.key, PATH = directory .. ":" .. os.getenv "PATH",
   }
   for name, value in pairs(variables or {}) do given[name] = value end
   local self = setmetatable({ directory = directory, variables = given }, Terminal)

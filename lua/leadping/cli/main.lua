@@ -50,7 +50,7 @@ local function describe_raised(raised)
   return { status = exits.FAILED, message = message }
 end
 
-local held = {}
+local held = {} -- luacheck: ignore 241
 
 --- Where stdin, stdout or stderr is closed, the next file or connection would be
 -- it, and what is printed would be sent there. These take such places first, and

@@ -115,7 +115,7 @@ local function quote(text)
 end
 
 local function assignments(variables)
-  local words = { "-u MAKEFLAGS", "-u MAKELEVEL" } -- of the make that runs the specs
+  local words = { "-u MAKEFLAGS", "-u MAKELEVEL", "--default-signal=PIPE" } -- luv ignores it
   for name, value in pairs(variables or {}) do
     words[#words + 1] = value and name .. "=" .. quote(value) or "-u " .. name
   end

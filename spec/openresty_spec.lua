@@ -176,8 +176,8 @@ describe("the service", function()
   end
 
   it("tries again what failed, and says how often in the log", function()
-    assert.equal(200, service.clear("fault:status-503*1").status)
-    local entry = entry_of(running, "fault%3Astatus-503*1")
+    assert.equal(200, service.clear("fault:status-503*1:service").status)
+    local entry = entry_of(running, "fault%3Astatus-503*1%3Aservice")
     assert.same({ 200, "ok", "applied", 2, "clear", "POST", "127.0.0.1" },
       { entry.status, entry.kind, entry.outcome, entry.attempts, entry.route, entry.method,
         entry.client })

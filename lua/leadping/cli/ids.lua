@@ -92,9 +92,9 @@ local read = {}
 local function for_each_line(content, use)
   local number = 0
   for line in content:gmatch("([^\n]*)\n?") do
+    local text = line:gsub("\r$", "")
     number = number + 1
-    line = line:gsub("\r$", "")
-    if line:find("%S") then use(line, number) end
+    if text:find("%S") then use(text, number) end
   end
 end
 

@@ -209,7 +209,25 @@ static void *curl_get_zeroed(size_t number, size_t size)
 
 /* ---- functions of libcurl that csrc calls ---- */
 
-int fail_start, in_flight;
+int fail_start;
+
+static int transfers; /* in multi handles; a session's thread counts too */
+
+static void count_transfers(int change)
+{
+  pthread_mutex_lock(&lock);
+  transfers += change;
+  pthread_mutex_unlock(&lock);
+}
+
+int in_flight(void)
+{
+  int number;
+  pthread_mutex_lock(&lock);
+  number = transfers;
+  pthread_mutex_unlock(&lock);
+  return number;
+}
 
 CURLcode __real_curl_global_init(long flags);
 CURLcode __wrap_curl_global_init(long flags);
@@ -236,13 +254,13 @@ CURLcode __wrap_curl_global_init(long flags)
 CURLMcode __wrap_curl_multi_add_handle(CURLM *multi, CURL *easy)
 {
   CURLMcode code = __real_curl_multi_add_handle(multi, easy);
-  if (!code) in_flight++;
+  if (!code) count_transfers(1);
   return code;
 }
 
 CURLMcode __wrap_curl_multi_remove_handle(CURLM *multi, CURL *easy)
 {
   CURLMcode code = __real_curl_multi_remove_handle(multi, easy);
-  if (!code) in_flight--;
+  if (!code) count_transfers(-1);
   return code;
 }

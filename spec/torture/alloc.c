@@ -57,6 +57,12 @@ enum { ENDINGS = sizeof endings / sizeof endings[0] };
 static struct run run;       /* the one that is under way */
 static char death_note[160]; /* what to say where it does not come back */
 
+static void wait_a_moment(void)
+{
+  static const struct timespec ms = {0, 1000000};
+  nanosleep(&ms, NULL);
+}
+
 static void set_wrong(const char *what)
 {
   run.ending = NULL;
@@ -76,14 +82,22 @@ static int prepare(lua_State *L)
   return lua_pcall(L, 1, 2, 0) == LUA_OK;
 }
 
+/* A session's thread may need a moment. */
+static int gets_idle(int before)
+{
+  int i;
+  for (i = 0; i < SETTLE_MS && in_flight() > before; i++) wait_a_moment();
+  return in_flight() <= before;
+}
+
 /* Judge and act are on the stack; act's results are given to judge. */
 static int act_and_judge(lua_State *L)
 {
-  int i, hit, status;
+  int i, hit, status, before = in_flight();
   fault_arm(run.allocator, run.first, modes[run.mode].length);
   status = lua_pcall(L, 0, LUA_MULTRET, 0);
   hit = fault_disarm();
-  if (in_flight) set_wrong("a transfer was left in flight");
+  if (!gets_idle(before)) set_wrong("a transfer was left in flight");
   lua_pushboolean(L, status == LUA_OK);
   lua_insert(L, 2);
   if (lua_pcall(L, lua_gettop(L) - 1, 2, 0)) {
@@ -105,10 +119,9 @@ static int is_settled(const long *before)
 
 static void count_leaks(const long *before, long cjson_before)
 {
-  static const struct timespec ms = {0, 1000000};
   long live[ALLOCATORS];
   int i;
-  for (i = 0; i < SETTLE_MS && !is_settled(before); i++) nanosleep(&ms, NULL);
+  for (i = 0; i < SETTLE_MS && !is_settled(before); i++) wait_a_moment();
   copy_live(live);
   for (i = 0; i < ALLOCATORS; i++) run.leaked[i] = live[i] - before[i];
   run.leaked_by_cjson = cjson_blocks() - cjson_before;
@@ -143,14 +156,13 @@ static int run_once(int allocator, int mode, long first)
 {
   long before[ALLOCATORS], cjson_before = cjson_blocks();
   lua_State *L;
-  int hit = 0;
+  int hit = 0, transfers = in_flight();
   copy_live(before);
   run.allocator = allocator;
   run.mode = mode;
   run.first = first;
   run.ending = NULL;
   run.wrong[0] = '\0';
-  in_flight = 0;
   set_death_note();
   (void)alarm(HANG);
   L = lua_newstate(lua_memory, NULL);
@@ -158,7 +170,8 @@ static int run_once(int allocator, int mode, long first)
   else set_wrong(L ? lua_tostring(L, -1) : "no Lua state");
   watch_cjson();
   if (L) lua_close(L);
-  if (in_flight && run.ending) set_wrong("a transfer outlived its state");
+  if (in_flight() > transfers && run.ending)
+    set_wrong("a transfer outlived its state");
   count_leaks(before, cjson_before);
   return hit;
 }
@@ -214,7 +227,7 @@ static void check_apart(const struct row *row)
 static void print_row(const struct row *row)
 {
   check_apart(row);
-  printf("%-8s %-5s %-6s %6ld %6ld %7ld %7ld %7ld %6ld %6ld\n", run.scenario,
+  printf("%-12s %-5s %-6s %6ld %6ld %7ld %7ld %7ld %6ld %6ld\n", run.scenario,
          allocator_names[run.allocator], modes[run.mode].name, row->points,
          row->tried, row->ended[0], row->ended[1], row->ended[2], row->wrong,
          row->apart);
@@ -280,7 +293,7 @@ static void run_libcurl(int mode)
     if (!borne && fault->hit) apart++, spare_site(fault->at);
   } while (fault->hit);
   if (!borne) add_broken();
-  printf("%-8s %-5s %-6s %6ld %6ld %38ld\n", run.scenario, "curl",
+  printf("%-12s %-5s %-6s %6ld %6ld %38ld\n", run.scenario, "curl",
          modes[mode].name, fault->seen, tried, apart);
 }
 

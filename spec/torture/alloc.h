@@ -41,7 +41,7 @@ void *lua_memory(void *data, void *block, size_t old, size_t size);
 
 int start_curl(void);
 extern int fail_start; /* libcurl's next start, once */
-extern int in_flight;  /* transfers in multi handles */
+int in_flight(void);   /* transfers in multi handles */
 
 /* ---- alloc-libcurl.c: libcurl alone, without csrc and Lua ---- */
 

@@ -172,6 +172,11 @@ local function one_call(client)
   return judge, function() return client:clear_override(FIRST) end
 end
 
+--- Its session is driven by a thread of its own.
+local function driven_client()
+  return assert(new_client { loop = require "spec.torture.direct_loop" })
+end
+
 local function tls_client()
   return assert(new_client {
     base_url = os.getenv "EMULATOR_TLS", ca_file = os.getenv "EMULATOR_CA",
@@ -199,6 +204,8 @@ function make.http() return one_call(assert(new_client())) end
 function make.kept() return one_call(warm(assert(new_client()))) end
 function make.tls() return one_call(tls_client()) end
 make["tls-kept"] = function() return one_call(warm(tls_client())) end
+function make.driven() return one_call(driven_client()) end
+make["driven-kept"] = function() return one_call(warm(driven_client())) end
 make.start = make.http -- alloc.c lets libcurl's own start fail
 
 -- Long enough, with escapes, for Lua's string buffer to leave the C stack.
@@ -259,8 +266,7 @@ function make.problem()
   end, function() return client:clear_override "fault:status-409" end
 end
 
-function make.close()
-  local client = warm(assert(new_client()))
+local function closing(client)
   return function(ok, closed, err)
     local how, wrong = ending(ok, closed, err)
     client:close()
@@ -275,6 +281,9 @@ function make.close()
     return true
   end
 end
+
+function make.close() return closing(warm(assert(new_client()))) end
+make["driven-close"] = function() return closing(warm(driven_client())) end
 
 -- lua-cjson by itself, without any of leadping: what it leaks is its own.
 function make.cjson()

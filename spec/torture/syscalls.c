@@ -46,6 +46,7 @@
   CALL(getsockname)                                                            \
   CALL(getsockopt)                                                             \
   CALL(open)                                                                   \
+  CALL(pipe)                                                                   \
   CALL(poll)                                                                   \
   CALL(pthread_create)                                                         \
   CALL(read)                                                                   \
@@ -86,7 +87,8 @@ static const struct {
     ERROR(EAI_MEMORY), ERROR(EAI_SYSTEM), ERROR(SHORT),
 };
 
-/* libcurl's resolver thread makes calls too, hence the lock. */
+/* libcurl's resolver thread and a session's own make calls too: hence the lock.
+ */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
   int armed, call, error, nth, onward;
@@ -169,6 +171,7 @@ WRAP(int, getsockname, (int fd, __SOCKADDR_ARG own, socklen_t *size),
 WRAP(int, getsockopt,
      (int fd, int level, int name, void *value, socklen_t *size),
      (fd, level, name, value, size))
+WRAP(int, pipe, (int fds[2]), (fds))
 WRAP(int, poll, (struct pollfd * fds, nfds_t count, int ms), (fds, count, ms))
 WRAP(int, setsockopt,
      (int fd, int level, int name, const void *value, socklen_t size),

@@ -49,6 +49,7 @@ local function new_client(setting)
     ca_file = setting.ca == "ca_file" and os.getenv "EMULATOR_CA" or nil,
     ca_path = setting.ca == "ca_path" and os.getenv "SYSCALLS_CA_PATH" or nil,
     allow_http = setting.host ~= nil, proxy = "",
+    loop = setting.driven and require "direct_loop" or nil,
   })
 end
 

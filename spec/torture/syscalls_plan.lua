@@ -21,6 +21,7 @@ plan.errors = {
   { "getsockname", "ECONNRESET ENOMEM" },
   { "getsockopt", "ECONNRESET ENOMEM" },
   { "open", "EINTR EMFILE ENOMEM EIO" },
+  { "pipe", "EMFILE" },
   { "poll", "EINTR EAGAIN ENOMEM EIO" },
   { "pthread_create", "EAGAIN ENOMEM" },
   { "read", "EINTR EAGAIN ENOMEM EIO SHORT" },
@@ -38,11 +39,18 @@ plan.errors = {
 }
 
 -- kept: the call under test is the second one on a connection.
+-- driven: the session is driven by a thread of its own, which libcurl wakes by a
+-- socket. There libcurl repeats what EINTR ends for as long as it does, and takes
+-- EAGAIN for a sign that the thread is woken already. Both are right for such a
+-- socket, which never blocks, so that these errors are left to other settings.
 -- cold: each case has a process of its own, in which libcurl and OpenSSL have
 -- yet to start; only there are the configuration and the random seed read.
 plan.settings = {
   { name = "http", url = "EMULATOR_HTTP" },
   { name = "http kept", url = "EMULATOR_HTTP", kept = true },
+  { name = "http driven", url = "EMULATOR_HTTP", driven = true },
+  { name = "http driven, kept", url = "EMULATOR_HTTP", driven = true, kept = true,
+    only = "fcntl poll read recv send write" },
   { name = "http by name", url = "EMULATOR_HTTP", host = plan.NAME },
   { name = "tls", url = "EMULATOR_TLS", ca = "ca_file" },
   { name = "tls kept", url = "EMULATOR_TLS", ca = "ca_file", kept = true },
@@ -61,15 +69,21 @@ function plan.is_harmless(item)
   return item.call == "recv" and (item.error == "EINTR" or item.error == "EAGAIN")
 end
 
+local NOT_DRIVEN = { send = { EINTR = true, EAGAIN = true }, recv = { EINTR = true } }
+
+local function is_for(setting, call, name)
+  if setting.driven and NOT_DRIVEN[call] and NOT_DRIVEN[call][name] then return false end
+  return not setting.only or (" " .. setting.only .. " "):find(" " .. call .. " ", 1, true) ~= nil
+end
+
 --- Every kind of case: { setting, call, error, onward }, in a fixed order.
 function plan.items()
   local items = {}
   for _, setting in ipairs(plan.settings) do
-    local only = setting.only and (" " .. setting.only .. " ")
     for _, row in ipairs(plan.errors) do
       for name in row[2]:gmatch "%S+" do
         for _, onward in ipairs { false, true } do
-          if not only or only:find(" " .. row[1] .. " ", 1, true) then
+          if is_for(setting, row[1], name) then
             items[#items + 1] =
               { setting = setting, call = row[1], error = name, onward = onward }
           end

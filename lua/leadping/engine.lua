@@ -40,7 +40,7 @@ function Engine.new(settings, with)
     random = with.random or math.random,
     loop = get_loop(settings, with),
     calls = {}, -- session's id -> call
-    in_flight = 0, -- how many those are
+    in_flight = 0, -- how many those are, where there is a watcher
     waiting = setmetatable({}, WEAK), -- streams
     woken = {}, -- streams whose results came while they waited
   }, Engine)
@@ -70,8 +70,9 @@ end
 
 --- The watcher runs while something is in flight, and no longer.
 local function set_in_flight(self, count)
+  if not self.watcher then return end
   self.in_flight = count
-  if count == 0 and self.watcher then self.watcher:stop() end
+  if count == 0 then self.watcher:stop() end
 end
 
 local function submit(self, request)

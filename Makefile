@@ -56,7 +56,7 @@ CHECKOUT_CPATH = $(CURDIR)/$(BUILD)/?.so;$(or $(LUA_CPATH),;)
 VERSION_SUFFIX = $(subst .,_,$(LUA_VERSION))
 CHECKOUT_ENV = -u LUA_PATH_$(VERSION_SUFFIX) -u LUA_CPATH_$(VERSION_SUFFIX) \
   LUA_PATH='$(CHECKOUT_PATH)' LUA_CPATH='$(CHECKOUT_CPATH)'
-TORTURE_SCRIPTS = $(addprefix spec/torture/,run alloc syscalls journal wire bulk fuzz \
+TORTURE_SCRIPTS = $(addprefix spec/torture/,run alloc syscalls journal wire bulk nginx fuzz \
   sanitize coverage)
 EMULATOR = spec/server/emulator
 

@@ -63,8 +63,8 @@ local function write_configuration(directory, given)
     main = "", init = "", http = "", server = "",
   }
   values.checkout, values.cpath = nginx.build()
-  for name, value in pairs(given) do
-    values[name] = value:gsub("%$directory", directory)
+  for name in pairs(values) do
+    values[name] = (given[name] or values[name]):gsub("%$directory", directory)
   end
   support.write(directory .. "/nginx.conf", (CONFIGURATION:gsub("%$(%w[%w_]*)", values)))
 end
@@ -76,38 +76,39 @@ local function make_directory()
   return path
 end
 
---- A command line that starts nginx there, and notes its exit status.
 local function command(directory, before)
-  local program = ("env -i PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\" %s %s -p %s -c %s")
-    :format(before or "", PROGRAM, directory, directory .. "/nginx.conf")
-  return ("{ %s; echo $? >%s/status; } >%s/output 2>&1 &"):format(program, directory, directory)
+  return ("env -i PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\" %s %s -p %s -c %s/nginx.conf")
+    :format(before or "", PROGRAM, directory, directory)
 end
 
 --- Starts nginx.
 ---@param given table? directives: main, http, server; init: Lua of init_by_lua;
--- before: what starts the program, such as a variable or valgrind. $directory
+-- before: what starts the program, such as a variable or valgrind; patience:
+-- seconds that it may take to start and to end, 5 where not given. $directory
 -- stands for the server's own
 ---@return table server
 function nginx_server.start(given)
+  given = given or {}
   local directory = make_directory()
-  write_configuration(directory, given or {})
-  local self = setmetatable({ directory = directory, url = "http://" .. ADDRESS }, Server)
-  support.shell(command(directory, given and given.before))
-  support.eventually(function() return self:pid() or self:has_ended() end)
-  if not self:has_ended() then return self end
-  local output = support.read(directory .. "/output")
+  write_configuration(directory, given)
+  local self = setmetatable({
+    directory = directory, url = "http://" .. ADDRESS, patience = given.patience,
+    process = support.start(command(directory, given.before)),
+  }, Server)
+  support.eventually(function() return self:pid() or self:has_ended() end, self.patience)
+  if self:pid() then return self end
+  local output = self.process:finish()
   support.shell("rm -r " .. directory)
   error("nginx does not start: " .. output, 2)
 end
 
---- The pid of the master.
+--- The master's pid, once it is up.
 function Server:pid()
   return (support.read(self.directory .. "/nginx.pid") or ""):match("%d+")
 end
 
---- Its exit status, once it has ended.
 function Server:has_ended()
-  return (support.read(self.directory .. "/status") or ""):match("%d+")
+  return support.read(self.process.status) ~= nil
 end
 
 --- The worker's pid.
@@ -115,22 +116,27 @@ function Server:worker()
   return (self:get("/worker"))
 end
 
+function Server:count_workers()
+  return select(2, support.shell("pgrep -P " .. self:pid()):gsub("\n", ""))
+end
+
 --- Sends a signal to the master.
 function Server:signal(name)
-  support.shell(("kill -%s %s"):format(name, self:pid()))
+  self.process:kill(name)
 end
 
 --- Sends one, and returns the seconds until it has ended.
 function Server:ends_at(name)
   return (support.timed(function()
     self:signal(name)
-    support.eventually(function() return self:has_ended() end)
+    support.eventually(function() return self:has_ended() end, self.patience)
   end))
 end
 
 --- Stops it at once, and takes away what it wrote.
 function Server:stop()
   if not self:has_ended() then self:ends_at("TERM") end
+  self.process:finish()
   support.shell("rm -r " .. self.directory)
 end
 
@@ -145,12 +151,12 @@ end
 local Requests = {}
 Requests.__index = Requests
 
-local function start(self, path)
-  local id = assert(self.session:submit {
+--- One more.
+function Requests:add(path)
+  self.ids[#self.ids + 1] = assert(self.session:submit {
     method = "GET", url = self.url .. path, headers = {},
     timeout = 60, connect_timeout = 5, max_body = 100000,
   })
-  self.ids[#self.ids + 1] = id
 end
 
 --- Sends requests for these paths at once.
@@ -158,19 +164,27 @@ function Server:send(paths)
   local requests = setmetatable({
     session = core.session { proxy = "" }, url = self.url, ids = {}, results = {},
   }, Requests)
-  for _, path in ipairs(paths) do start(requests, path) end
+  for _, path in ipairs(paths) do requests:add(path) end
   return requests
 end
 
---- Lets them go on for so long, or until one has its answer.
-function Requests:step(seconds)
+--- The next result that comes within so many seconds.
+function Requests:next(seconds)
   local deadline = core.clock() + seconds
   while self.session:step(math.max(deadline - core.clock(), 0)) == 0 do
-    if core.clock() >= deadline then return false end
+    if core.clock() >= deadline then return nil end
   end
   local id, result = self.session:next()
   self.results[id] = result
-  return true
+  return result
+end
+
+--- Lets them go on until the emulator has been asked so often since the mark.
+function Requests:reach(mark, count)
+  support.eventually(function()
+    self:next(0.01)
+    return #(support.requests(mark)) >= count
+  end)
 end
 
 --- Leaves without the answer to the request at that place in the list.
@@ -179,11 +193,16 @@ function Requests:leave(place)
   self.results[self.ids[place]] = false
 end
 
---- All answers, in the order of the paths; those that were left are false.
+--- Leaves without further answers.
+function Requests:drop()
+  self.session:close()
+end
+
+--- All results, in the order of the paths; false for those that were left.
 function Requests:finish()
   local results = {}
   for place, id in ipairs(self.ids) do
-    while self.results[id] == nil do self:step(60) end
+    while self.results[id] == nil do self:next(60) end
     results[place] = self.results[id]
   end
   self.session:close()

@@ -97,15 +97,17 @@ function support.timed(call, ...)
   return seconds_since(core.clock(), call(...))
 end
 
---- Waits until a condition holds, at most 5 s; what it returned.
-function support.eventually(condition)
-  local deadline = core.clock() + 5
+--- Waits until a condition holds, at most so many seconds; what it returned.
+---@param seconds number? 5 where not given
+function support.eventually(condition, seconds)
+  seconds = seconds or 5
+  local deadline = core.clock() + seconds
   while core.clock() < deadline do
     local value = condition()
     if value then return value end
     os.execute("sleep 0.01")
   end
-  error("it did not happen within 5 s", 2)
+  error(("it did not happen within %g s"):format(seconds), 2)
 end
 
 -- child processes ------------------------------------------------------------

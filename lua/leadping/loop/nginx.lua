@@ -83,16 +83,23 @@ local function connect_to(path)
   return socket:connect("unix:" .. path) and socket
 end
 
---- A socket that gets a byte for each batch; nil where there can be none. The
--- one that was kept is all that is left of its path, and nginx that exits keeps
+--- The socket that was kept, the path of which is gone. nginx that exits keeps
 -- none.
-local function connect(self)
-  local kept = not ngx.worker.exiting() and self.kept
+local function connect_again(self)
+  local path = not ngx.worker.exiting() and self.kept
+  local socket = path and connect_to(path)
   self.kept = nil
-  if kept then return connect_to(kept), kept end
+  if socket then self.session:hear() end
+  return socket, path
+end
+
+--- A socket that gets a byte for each batch; nil where there can be none.
+local function connect(self)
+  local socket, path = connect_again(self)
+  if socket then return socket, path end
   for _, directory in ipairs(directories()) do
-    local path = self.session:listen(directory)
-    local socket = path and connect_to(path)
+    path = self.session:listen(directory)
+    socket = path and connect_to(path)
     if socket then return socket, path end
   end
 end
@@ -102,6 +109,7 @@ local function wait_for_byte(self, socket)
   self.reading = true
   local byte, message = socket:receive(1)
   self.reading = false
+  if byte then pcall(self.session.hear, self.session) end -- it may have been closed
   return byte ~= nil or message == "timeout"
 end
 
@@ -118,7 +126,6 @@ local function run_by_socket(self)
   local socket, path = connect(self)
   if not socket then return end
   repeat
-    pcall(self.session.hear, self.session) -- it may have been closed
     if self.wanted then self.ready() end
   until not self.wanted or not wait_for_byte(self, socket)
   if self.wanted then socket:close() else keep(self, socket, path) end

@@ -92,9 +92,9 @@ local read = {}
 local function for_each_line(content, use)
   local number = 0
   for line in content:gmatch("([^\n]*)\n?") do
-    local text = line:gsub("\r$", "")
+    line = line:gsub("\r$", "")
     number = number + 1
-    if text:find("%S") then use(text, number) end
+    if line:find("%S") then use(line, number) end
   end
 end
 

@@ -75,7 +75,7 @@ describe("in luv,", function()
     local close = rawget(coroutine, "close")
     if not close then return pending("there is no coroutine.close before Lua 5.4") end
     local threads = {}
-    for i, id in ipairs { "fault:slow-0.1", "fault:retry-after-503-1" } do
+    for i, id in ipairs { "fault:slow-0.1", "fault:status-503" } do
       threads[i] = coroutine.create(function() client:clear_override(support.id(id)) end)
       coroutine.resume(threads[i])
     end

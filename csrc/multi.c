@@ -93,16 +93,19 @@ static void finish(struct multi *m, struct transfer *t)
   pthread_mutex_unlock(&m->lock);
 }
 
+static void end_transfer(struct multi *m, struct transfer *t, CURLcode code)
+{
+  transfer_end(t, code);
+  finish(m, t);
+}
+
 static void start_submitted(struct multi *m)
 {
   struct transfer *t = locked_pop(m, &m->submitted, ACTIVE);
   if (t) sockets_end_readable(&m->sockets);
   for (; t; t = locked_pop(m, &m->submitted, ACTIVE)) {
     t->added = curl_multi_add_handle(m->curl, t->easy) == CURLM_OK;
-    if (!t->added) {
-      transfer_end(t, CURLE_OUT_OF_MEMORY);
-      finish(m, t);
-    }
+    if (!t->added) end_transfer(m, t, CURLE_OUT_OF_MEMORY);
   }
 }
 
@@ -146,8 +149,7 @@ static void collect_finished(struct multi *m)
     t = (struct transfer *)(void *)data;
     end_connection_limit(m, easy);
     remove_transfer(m, t);
-    transfer_end(t, code);
-    finish(m, t);
+    end_transfer(m, t, code);
   }
 }
 
@@ -482,18 +484,18 @@ void multi_abandon(struct multi *m)
   memset(m, 0, sizeof *m);
 }
 
+static void end_all(struct multi *m)
+{
+  if (m->curl) close_connections(m);
+  if (!m->has_lock) return;
+  doorbell_close(&m->bell);
+  pthread_mutex_destroy(&m->lock);
+}
+
 /* A thread that exit() has stopped cannot be waited for, and what it was doing
  * is left as it is. */
 void multi_close(struct multi *m)
 {
-  if (m->threaded && gate_is_closed()) {
-    multi_abandon(m);
-    return;
-  }
-  if (m->curl) close_connections(m);
-  if (m->has_lock) {
-    doorbell_close(&m->bell);
-    pthread_mutex_destroy(&m->lock);
-  }
+  if (!m->threaded || !gate_is_closed()) end_all(m);
   multi_abandon(m);
 }

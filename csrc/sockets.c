@@ -96,11 +96,10 @@ static int local_port(curl_socket_t fd)
 {
   struct sockaddr_storage address;
   socklen_t length = sizeof address;
-  const void *a = &address;
+  const struct sockaddr_in *v4 = (const void *)&address;
+  const struct sockaddr_in6 *v6 = (const void *)&address;
   if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) return 0;
-  if (address.ss_family == AF_INET6)
-    return ntohs(((const struct sockaddr_in6 *)a)->sin6_port);
-  return ntohs(((const struct sockaddr_in *)a)->sin_port);
+  return ntohs(address.ss_family == AF_INET6 ? v6->sin6_port : v4->sin_port);
 }
 
 static struct socket *find_port(struct sockets *s, int port)

@@ -51,6 +51,12 @@ describe("leadping.core: ca_path", function()
   end)
 end)
 
+describe("leadping.core: can_yield", function()
+  it("is true in a coroutine", function()
+    assert.is_true(coroutine.wrap(function() return core.can_yield() end)())
+  end)
+end)
+
 describe("leadping.core: decode, at a buffer's end", function()
   -- Lua's own buffer starts with 1 KiB: each kind of byte comes upon its end.
   it("keeps escapes at any place of a long text", function()
@@ -196,6 +202,15 @@ describe("leadping.core: session", function()
       assert.equal(200, result.status)
     end
     assert.is_nil(session:next())
+  end)
+
+  it("that a thread drives can be asked for results without a descriptor", function()
+    assert.is_true(session:start())
+    assert.is_true(session:start())
+    local id = assert(session:submit(request "polled"))
+    await(session, 1)
+    assert.equal(id, (session:next()))
+    assert.equal(0, session:step(0))
   end)
 
   it("cancels what is on its way, what has finished, and nothing else", function()

@@ -20,13 +20,6 @@ local places = {
   tls = { base_url = os.getenv "EMULATOR_TLS", ca_file = os.getenv "EMULATOR_CA" },
 }
 
--- The same with a thread that drives the session, which a child has not.
-for _, name in ipairs { "http", "tls" } do
-  local driven = { loop = require "spec.torture.direct_loop" }
-  for option, value in pairs(places[name]) do driven[option] = value end
-  places[name .. "-driven"] = driven
-end
-
 local function new_client(place)
   local given = { api_key = "sk_emulator_fork", max_retries = 0 }
   for name, value in pairs(places[place]) do given[name] = value end
@@ -120,73 +113,38 @@ local function check_unused(place)
   client:close()
 end
 
-local function session_request(place, id)
+--- A transfer that is on its way stays the parent's.
+local function check_in_flight(place)
+  local core = require "leadping.core"
+  local session = core.session { ca_file = places[place].ca_file }
+  local id = id_of(place, "in-flight")
   local request = assert(new_client(place):request(id))
-  return {
+  local given = {
     url = request.url, method = request.method, headers = request.headers,
     timeout = 10, connect_timeout = 10, max_body = 1e6,
   }
-end
-
---- What a child may do with its parent's session.
-local function close_in_child(session, request)
-  for method, argument in pairs {
-    next = 0, step = 0, submit = request, cancel = 1, fd = 0, start = 0, listen = "/tmp",
-  } do
-    local ok, raised = pcall(session[method], session, argument)
-    check(not ok and raised:find(OWN, 1, true), method)
-  end
-  session:close()
-  check(host.sockets() == 0, "close() closes what is in flight")
-end
-
---- Transfers that are on their way stay the parent's.
-local function check_in_flight(place, name, pause)
-  local session = require("leadping.core").session { ca_file = places[place].ca_file }
-  if places[place].loop then check(session:fd(), "a thread") end
-  local request = session_request(place, name .. "-1")
-  for i = 1, 5 do
-    request.url = request.url:gsub("%d+/override$", i .. "/override")
-    check(session:submit(request) == i, "submit")
-  end
-  check(session:step(pause), "the first step")
-  local status = in_child(function() close_in_child(session, request) end)
-  check(status == 0, "in flight over " .. place .. ": status " .. status)
-  for _ = 1, 5 do
-    while assert(session:step(1)) == 0 do end -- luacheck: ignore 542
-    local _, result = session:next()
-    check(result.status == 200, "the parent's answer: " .. tostring(result.message))
-  end
-  for i = 1, 5 do connection_of(("%s-%d"):format(name, i)) end
-  session:close()
-end
-
---- A child that has a loop's client in flight: its own loop is its parent's, so
--- that it must leave by os.exit, closing nothing.
-local function check_loop(name)
-  local loop = require("spec.loops").new(name)
-  local client = assert(leadping.new { api_key = "sk_emulator_fork", loop = loop.option })
-  local selection, status
-  loop.spawn(function() selection = client:clear_override "fault:slow-0.2" end)
-  loop.spawn(function()
-    loop.sleep(0.05)
-    local pid = host.fork()
-    if pid == 0 then
-      local ok, raised = pcall(client.clear_override, client, "never-sent")
-      os.exit(not ok and tostring(raised):find(OWN, 1, true) and 0 or 1)
+  local number = assert(session:submit(given))
+  check(session:step(0), "the first step")
+  local status = in_child(function()
+    for method, argument in pairs { next = 0, step = 0, submit = given, cancel = number } do
+      local ok, raised = pcall(session[method], session, argument)
+      check(not ok and raised:find(OWN, 1, true), method)
     end
-    status = host.wait(pid)
+    session:close()
+    check(host.sockets() == 0, "close() closes what is in flight")
   end)
-  loop.run()
-  client:close()
-  check(status == 0, ("child within %s: status %d"):format(name, status))
-  check(selection and selection.canSend ~= nil, "the parent's answer within " .. name)
+  check(status == 0, "in flight over " .. place .. ": status " .. status)
+  while assert(session:step(1)) == 0 do end -- luacheck: ignore 542
+  local finished, result = session:next()
+  check(finished == number and result.status == 200, "the parent's answer: "
+    .. tostring(result and result.message))
+  connection_of(id)
+  session:close()
 end
 
-for _, place in ipairs { "http", "tls", "http-driven", "tls-driven" } do
+for _, place in ipairs { "http", "tls" } do
   for name in pairs(uses) do check_used(place, name) end
   check_unused(place)
-  for i = 0, 9 do check_in_flight(place, ("%s-in-flight-%d"):format(place, i), i / 5000) end
+  check_in_flight(place)
 end
-for _, name in ipairs { "luv", "cqueues", "socket" } do check_loop(name) end
 print(("%d 0"):format(checks))

@@ -1,4 +1,4 @@
-/* gate.c: keeps our threads out of libcurl while the process exits.
+/* gate.c: keeps our threads out of libcurl while the process exits or forks.
  * Does not end them: the process's end does.
  * MIT, see LICENSE. */
 #define _POSIX_C_SOURCE 200809L
@@ -7,10 +7,14 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
+
+/* Seconds that a fork waits at most. */
+#define FORK_WAIT 1
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t left = PTHREAD_COND_INITIALIZER;
-static int watching, closed;
+static int watching, closed, forking;
 static int inside; /* how many threads */
 
 static void close_gate(void)
@@ -36,7 +40,7 @@ int gate_watch_exit(void)
 void gate_enter(void)
 {
   pthread_mutex_lock(&lock);
-  while (closed) pthread_cond_wait(&left, &lock);
+  while (closed || forking) pthread_cond_wait(&left, &lock);
   inside++;
   pthread_mutex_unlock(&lock);
 }
@@ -58,9 +62,32 @@ int gate_is_closed(void)
   return is_closed;
 }
 
-void gate_reset(void)
+/* A child forked off while a thread of ours holds a lock of OpenSSL's would
+ * wait for it forever, in exit() at the latest. What keeps a thread inside for
+ * long may be the fork itself, where another library has locked for it. The
+ * gate's lock is held until the fork is done. */
+void gate_before_fork(void)
+{
+  struct timespec until;
+  int late = 0;
+  pthread_mutex_lock(&lock);
+  forking = 1;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += FORK_WAIT;
+  while (inside > 0 && !late)
+    late = pthread_cond_timedwait(&left, &lock, &until) != 0;
+}
+
+void gate_after_fork(void)
+{
+  forking = 0;
+  pthread_cond_broadcast(&left);
+  pthread_mutex_unlock(&lock);
+}
+
+void gate_in_child(void)
 {
   pthread_mutex_init(&lock, NULL);
   pthread_cond_init(&left, NULL);
-  inside = 0;
+  forking = inside = 0;
 }

@@ -1,5 +1,6 @@
-/* gate.h: keeps our threads out of libcurl while the process exits: exit() has
- * OpenSSL free its memory with threads still running.
+/* gate.h: keeps our threads out of libcurl while the process exits, as exit()
+ * has OpenSSL free its memory with threads still running, and while it forks,
+ * as a child inherits the locks that threads hold.
  * Knows no thread and no session. One gate for the process.
  * MIT, see LICENSE. */
 #ifndef LEADPING_GATE_H
@@ -15,7 +16,9 @@ void gate_leave(void);
 
 int gate_is_closed(void);
 
-/* For a forked child, which has none of the threads. */
-void gate_reset(void);
+/* For pthread_atfork. A child has none of the threads. */
+void gate_before_fork(void);
+void gate_after_fork(void);
+void gate_in_child(void);
 
 #endif

@@ -40,7 +40,7 @@ static unsigned forks;
 static void count_fork(void)
 {
   forks++;
-  gate_reset();
+  gate_in_child();
 }
 
 /* Once for the process; where it failed, the next call tries again. Never
@@ -51,7 +51,9 @@ static int start_curl(void)
   int done;
   pthread_mutex_lock(&start_lock);
   if (!started) started = curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK;
-  if (!counting) counting = pthread_atfork(NULL, NULL, count_fork) == 0;
+  if (!counting)
+    counting =
+        pthread_atfork(gate_before_fork, gate_after_fork, count_fork) == 0;
   done = started && counting;
   pthread_mutex_unlock(&start_lock);
   return done;

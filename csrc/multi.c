@@ -21,6 +21,9 @@
 /* What the thread waits at most; a wake-up ends the wait. */
 #define THREAD_WAIT 60000
 
+/* Milliseconds; see perform. */
+#define WAIT_AFTER_MANY 1
+
 /* Milliseconds for which a wake-up is tried again where it fails. */
 #define WAKE_TRIES 1000
 
@@ -153,14 +156,22 @@ static void collect_finished(struct multi *m)
   }
 }
 
-static CURLMcode perform(struct multi *m)
+/* Cuts the wait that is to follow where libcurl may forget to end it: over
+ * HTTP/2 a request that is sent may receive what is another's, which libcurl
+ * then lets go on at once, unless a further request was begun in the same
+ * perform: that makes it forget (seen with 7.88.1). The next perform runs them
+ * all. */
+static CURLMcode perform(struct multi *m, int *wait)
 {
+  unsigned long joined = m->sockets.joined;
   int running;
   CURLMcode code;
   stop_cancelled(m);
   start_submitted(m);
   code = curl_multi_perform(m->curl, &running);
   collect_finished(m);
+  if (m->sockets.joined - joined > 1 && *wait > WAIT_AFTER_MANY)
+    *wait = WAIT_AFTER_MANY;
   return code;
 }
 
@@ -169,10 +180,10 @@ CURLMcode multi_drive(struct multi *m, int milliseconds)
   struct sigpipe_guard guard;
   CURLMcode code;
   sigpipe_hold(&guard);
-  code = perform(m);
+  code = perform(m, &milliseconds);
   if (!code && m->finished.count == 0 && milliseconds > 0) {
     code = curl_multi_poll(m->curl, NULL, 0, milliseconds, NULL);
-    if (!code) code = perform(m);
+    if (!code) code = perform(m, &milliseconds);
   }
   sigpipe_release(&guard);
   return code;
@@ -199,7 +210,7 @@ static void accept_bell(struct multi *m)
 }
 
 /* Outside the gate, where *m may be gone: waits on libcurl's handle alone. */
-static CURLMcode wait_for_events(struct multi *m)
+static CURLMcode wait_for_events(struct multi *m, int milliseconds)
 {
   struct curl_waitfd listener = {0, CURL_WAIT_POLLIN, 0};
   CURLM *curl = m->curl;
@@ -208,7 +219,7 @@ static CURLMcode wait_for_events(struct multi *m)
   listener.fd = m->bell.listener;
   pthread_mutex_unlock(&m->lock);
   gate_leave();
-  code = curl_multi_poll(curl, &listener, listener.fd >= 0, THREAD_WAIT, NULL);
+  code = curl_multi_poll(curl, &listener, listener.fd >= 0, milliseconds, NULL);
   gate_enter();
   return code;
 }
@@ -219,8 +230,9 @@ static void *run_thread(void *data)
   CURLMcode code = CURLM_OK;
   gate_enter();
   while (!code && !is_closing(m)) {
-    code = perform(m);
-    if (!code) code = wait_for_events(m);
+    int wait = THREAD_WAIT;
+    code = perform(m, &wait);
+    if (!code) code = wait_for_events(m, wait);
     accept_bell(m);
   }
   pthread_mutex_lock(&m->lock);
@@ -474,28 +486,36 @@ static void close_connections(struct multi *m)
   sigpipe_release(&guard);
 }
 
-void multi_abandon(struct multi *m)
+static void release(struct multi *m)
 {
-  sockets_close(&m->sockets);
-  if (m->has_lock) doorbell_abandon(&m->bell);
+  sockets_forget(&m->sockets);
   free(m->options.ca_file);
   free(m->options.ca_path);
   free(m->options.proxy);
   memset(m, 0, sizeof *m);
 }
 
+void multi_abandon(struct multi *m)
+{
+  sockets_close(&m->sockets);
+  if (m->has_lock) doorbell_abandon(&m->bell);
+  release(m);
+}
+
 static void end_all(struct multi *m)
 {
   if (m->curl) close_connections(m);
-  if (!m->has_lock) return;
-  doorbell_close(&m->bell);
-  pthread_mutex_destroy(&m->lock);
+  if (m->has_lock) {
+    doorbell_close(&m->bell);
+    pthread_mutex_destroy(&m->lock);
+  }
+  release(m);
 }
 
 /* A thread that exit() has stopped cannot be waited for, and what it was doing
  * is left as it is. */
 void multi_close(struct multi *m)
 {
-  if (!m->threaded || !gate_is_closed()) end_all(m);
-  multi_abandon(m);
+  if (m->threaded && gate_is_closed()) multi_abandon(m);
+  else end_all(m);
 }

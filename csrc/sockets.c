@@ -11,10 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+/* libcurl 7.88.0 to 8.2.0 close a socket that was still connecting without
+ * on_close (github.com/curl/curl/pull/11439). Its number may then be another
+ * file's, of whoever in the program: what the number stood for is kept, and
+ * compared before a socket is taken for ours. */
 struct socket {
   curl_socket_t fd;
+  dev_t device;
+  ino_t inode;
   unsigned long id; /* a descriptor's number comes again, an id does not */
   int port;         /* local; 0: not yet looked up */
   unsigned users;   /* requests that wait for an answer on it */
@@ -52,6 +59,34 @@ static int set_flags(curl_socket_t fd)
          fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
 }
 
+static void forget(struct sockets *s, curl_socket_t fd)
+{
+  size_t i = 0;
+  while (i < s->count && s->list[i].fd != fd) i++;
+  if (i < s->count) s->list[i] = s->list[--s->count];
+}
+
+static int add(struct sockets *s, curl_socket_t fd)
+{
+  struct socket *added = &s->list[s->count];
+  struct stat file;
+  if (fstat(fd, &file) != 0) return 0;
+  memset(added, 0, sizeof *added);
+  added->fd = fd;
+  added->device = file.st_dev;
+  added->inode = file.st_ino;
+  added->id = ++s->last_id;
+  s->count++;
+  return 1;
+}
+
+static int is_open(const struct socket *socket)
+{
+  struct stat file;
+  return fstat(socket->fd, &file) == 0 && file.st_dev == socket->device &&
+         file.st_ino == socket->inode;
+}
+
 static curl_socket_t on_open(void *data, curlsocktype purpose,
                              struct curl_sockaddr *address)
 {
@@ -61,22 +96,15 @@ static curl_socket_t on_open(void *data, curlsocktype purpose,
   if (!reserve(s)) return CURL_SOCKET_BAD;
   fd = socket(address->family, address->socktype, address->protocol);
   if (fd < 0) return fd; /* CURL_SOCKET_BAD too */
-  if (!set_flags(fd)) {
-    close(fd);
-    return CURL_SOCKET_BAD;
-  }
-  memset(&s->list[s->count], 0, sizeof s->list[s->count]);
-  s->list[s->count].fd = fd;
-  s->list[s->count++].id = ++s->last_id;
-  return fd;
+  forget(s, fd);
+  if (set_flags(fd) && add(s, fd)) return fd;
+  close(fd);
+  return CURL_SOCKET_BAD;
 }
 
 static int on_close(void *data, curl_socket_t fd)
 {
-  struct sockets *s = data;
-  size_t i = 0;
-  while (i < s->count && s->list[i].fd != fd) i++;
-  if (i < s->count) s->list[i] = s->list[--s->count];
+  forget(data, fd);
   return close(fd);
 }
 
@@ -107,7 +135,7 @@ static struct socket *find_port(struct sockets *s, int port)
   size_t i;
   for (i = 0; i < s->count; i++) {
     if (!s->list[i].port) s->list[i].port = local_port(s->list[i].fd);
-    if (s->list[i].port == port) return &s->list[i];
+    if (s->list[i].port == port && is_open(&s->list[i])) return &s->list[i];
   }
   return NULL;
 }
@@ -123,6 +151,7 @@ static struct socket *find_id(struct sockets *s, unsigned long id)
 void sockets_join(struct sockets *s, struct use *use, int port)
 {
   struct socket *found = find_port(s, port);
+  s->joined++;
   use->id = 0;
   if (!found) return;
   use->id = found->id;
@@ -194,8 +223,15 @@ void sockets_end_readable(struct sockets *s)
 
 void sockets_close(struct sockets *s)
 {
-  while (s->count > 0) close(s->list[--s->count].fd);
+  size_t i;
+  for (i = 0; i < s->count; i++)
+    if (is_open(&s->list[i])) close(s->list[i].fd);
+  sockets_forget(s);
+}
+
+void sockets_forget(struct sockets *s)
+{
   free(s->list);
   s->list = NULL;
-  s->capacity = 0;
+  s->count = s->capacity = 0;
 }

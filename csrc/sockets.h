@@ -16,6 +16,7 @@ struct sockets {
   struct socket *list; /* malloc's; NULL while there has been none */
   size_t count, capacity;
   unsigned long last_id;
+  unsigned long joined; /* how often one was */
 };
 
 /* A request's use of a socket, between sockets_join and sockets_leave. */
@@ -45,7 +46,11 @@ void sockets_leave(struct sockets *sockets, struct use *use, int timed_out,
  * (seen with 7.88) takes it for the answer to the next. */
 void sockets_end_readable(struct sockets *sockets);
 
-/* Closes those that are open and frees the list. */
+/* Closes those that are open and frees the list: where libcurl may not be
+ * called. */
 void sockets_close(struct sockets *sockets);
+
+/* Frees the list: libcurl has closed them. */
+void sockets_forget(struct sockets *sockets);
 
 #endif

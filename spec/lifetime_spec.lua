@@ -73,6 +73,37 @@ describe("a client's connections", function()
   end)
 end)
 
+describe("a descriptor's number that libcurl has given back", function()
+  -- libcurl 7.88.0 to 8.2.0 do not tell that they close a socket that was still
+  -- connecting.
+  local function cancel_connecting(session)
+    local id = assert(session:submit {
+      url = os.getenv "EMULATOR_HTTP", method = "DELETE", headers = {},
+      timeout = 5, connect_timeout = 5, max_body = 1000,
+    })
+    session:step(0)
+    assert.is_true(session:cancel(id))
+  end
+
+  it("is no longer the session's to close", function()
+    local session = core.session {}
+    cancel_connecting(session)
+    local file = assert(io.tmpfile())
+    finally(function() file:close() end)
+    session:close()
+    assert(file:write "kept")
+    assert(file:flush())
+  end)
+
+  it("may come again in the same session", function()
+    local before = open_files()
+    local session = core.session {}
+    for _ = 1, 3 do cancel_connecting(session) end
+    session:close()
+    assert.equal(before, open_files())
+  end)
+end)
+
 describe("memory", function()
   it("stays flat over many calls", function()
     local client = support.client()

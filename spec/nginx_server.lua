@@ -1,6 +1,6 @@
 -- spec/nginx_server.lua: an nginx that serves, whose Lua uses the client.
--- One at a time, as there is one free port. Asserts nothing but its own needs;
--- what its locations do, each spec says.
+-- One at a time, unless it is told where to listen. Asserts nothing but its own
+-- needs; what its locations do, each spec says.
 -- MIT, see LICENSE.
 
 local core = require "leadping.core"
@@ -83,16 +83,16 @@ end
 
 --- Starts nginx.
 ---@param given table? directives: main, http, server; init: Lua of init_by_lua;
--- before: what starts the program, such as a variable or valgrind; patience:
--- seconds that it may take to start and to end, 5 where not given. $directory
--- stands for the server's own
+-- address: where to listen; before: what starts the program, such as a variable
+-- or valgrind; patience: seconds that it may take to start and to end, 5 where
+-- not given. $directory stands for the server's own
 ---@return table server
 function nginx_server.start(given)
   given = given or {}
   local directory = make_directory()
   write_configuration(directory, given)
   local self = setmetatable({
-    directory = directory, url = "http://" .. ADDRESS, patience = given.patience,
+    directory = directory, url = "http://" .. (given.address or ADDRESS), patience = given.patience,
     process = support.start(command(directory, given.before)),
   }, Server)
   support.eventually(function() return self:pid() or self:has_ended() end, self.patience)

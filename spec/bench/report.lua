@@ -4,6 +4,8 @@
 -- MIT, see LICENSE.
 
 local core = require "leadping.core"
+local support = require "spec.support"
+local tools = require "spec.bench.tools"
 
 local source, build = ...
 
@@ -23,28 +25,7 @@ local plain, tls = os.getenv("EMULATOR_HTTP"), os.getenv("EMULATOR_TLS")
 local authority = os.getenv("EMULATOR_CA")
 local lua = os.getenv("LUA")
 
-local function tell(message)
-  io.stderr:write("bench: ", message, "\n")
-end
-
 -- Programs -------------------------------------------------------------------
-
-local function quote(word)
-  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
-end
-
-local function command_line(words)
-  local quoted = {}
-  for i, word in ipairs(words) do quoted[i] = quote(word) end
-  return table.concat(quoted, " ")
-end
-
-local function output_of(command)
-  local pipe = assert(io.popen(command))
-  local output = pipe:read("*a")
-  pipe:close()
-  return output
-end
 
 local function c_calls(url, count, ca_file)
   return { build .. "/baseline", url, count, ca_file }
@@ -71,8 +52,8 @@ end
 --- What one run of a program took: seconds of its loop, of the process and of
 -- the CPU, the most KiB resident, and by how many these grew where it says so.
 local function measure(words)
-  local command = command_line(words)
-  local output = output_of(quote(build .. "/measure") .. " " .. command)
+  local command = tools.command_line(words)
+  local output = tools.output_of(tools.quote(build .. "/measure") .. " " .. command)
   local loop = output:match("loop (%S+)")
   local wall, cpu, resident = output:match("process (%S+) (%S+) (%S+)")
   if not loop or not wall then error("bench: this failed: " .. command, 0) end
@@ -82,32 +63,17 @@ local function measure(words)
   }
 end
 
-local function median_of(runs, name)
-  local values = {}
-  for i, run in ipairs(runs) do values[i] = run[name] end
-  table.sort(values)
-  local middle = math.floor((#values + 1) / 2)
-  if #values % 2 == 1 then return values[middle] end
-  return (values[middle] + values[middle + 1]) / 2
-end
-
-local function medians(runs)
-  local result = {}
-  for name in pairs(runs[1]) do result[name] = median_of(runs, name) end
-  return result
-end
-
 --- Medians of two programs that run in turn, so that what else the machine
 -- does falls on both. The first run of each fills caches and is not counted.
 local function compare(title, count, theirs, ours)
-  tell(("%s, %d times each"):format(title, count))
+  tools.tell(("%s, %d times each"):format(title, count))
   local their_runs, our_runs = {}, {}
   measure(theirs)
   measure(ours)
   for i = 1, count do
     their_runs[i], our_runs[i] = measure(theirs), measure(ours)
   end
-  return medians(their_runs), medians(our_runs)
+  return tools.medians(their_runs), tools.medians(our_runs)
 end
 
 -- Instructions ---------------------------------------------------------------
@@ -118,8 +84,8 @@ has_valgrind = has_valgrind == true or has_valgrind == 0
 local CALLGRIND = "valgrind --tool=callgrind --callgrind-out-file=/dev/null "
 
 local function instructions(words)
-  local command = CALLGRIND .. command_line(words) .. " 2>&1"
-  local count = output_of(command):match("Collected : (%d+)")
+  local command = CALLGRIND .. tools.command_line(words) .. " 2>&1"
+  local count = tools.output_of(command):match("Collected : (%d+)")
   return tonumber(count) or error("bench: this failed: " .. command, 0)
 end
 
@@ -130,17 +96,12 @@ end
 
 -- Tables ---------------------------------------------------------------------
 
-local function whole(value)
-  local digits = ("%.0f"):format(value):reverse():gsub("(%d%d%d)", "%1 ")
-  return (digits:reverse():gsub("^ ", ""))
-end
-
 local UNITS = {
   s = function(value) return ("%.3f s"):format(value) end,
   ms = function(value) return ("%.1f ms"):format(value * 1e3) end,
   us = function(value) return ("%.2f µs"):format(value * 1e6) end,
   mib = function(value) return ("%.1f MiB"):format(value / 1024) end,
-  count = whole,
+  count = tools.whole,
 }
 
 --- How far ours is from theirs, and whether that meets row.aim: a ratio, or
@@ -187,7 +148,7 @@ end
 
 local function warm_instructions(rows, name, url, ca_file)
   local title = ("one more call, %s: instructions"):format(name)
-  tell(title)
+  tools.tell(title)
   add(rows, title, "count",
     instructions_each(function(n) return c_calls(url, n, ca_file) end, 100, 1100),
     instructions_each(function(n) return lua_calls(url, n, ca_file) end, 100, 1100))
@@ -226,23 +187,15 @@ end
 
 -- The system's authorities ---------------------------------------------------
 
-local function read_file(path)
-  local file = path and io.open(path, "rb")
-  if not file then return nil end
-  local bytes = file:read("*a")
-  file:close()
-  return bytes
-end
-
 --- A file of the system's authorities and the emulator's; nil where the system
 -- has no such file.
 local function make_bundle()
   local system
-  for _, path in ipairs(BUNDLES) do system = system or read_file(path) end
+  for _, path in ipairs(BUNDLES) do system = system or support.read(path) end
   if not system then return nil end
   local path = build .. "/bundle.pem"
   local file = assert(io.open(path, "wb"))
-  file:write(system, "\n", assert(read_file(authority)))
+  file:write(system, "\n", assert(support.read(authority)))
   file:close()
   return path
 end
@@ -259,16 +212,9 @@ end
 -- The report -----------------------------------------------------------------
 
 local function machine()
-  local cpus = read_file("/proc/cpuinfo") or ""
-  local _, cores = cpus:gsub("processor%s*:", "")
-  local release = read_file("/etc/os-release") or ""
-  return table.concat({
-    cpus:match("model name%s*:%s*([^\n]+)") or "unknown CPU", cores .. " cores",
-    release:match('PRETTY_NAME="([^"]+)"') or "unknown system",
-    "Linux " .. output_of("uname -r"):gsub("%s", ""),
-    output_of(quote(lua) .. " -v 2>&1"):match("^%S+ %S+") or _VERSION,
-    output_of(quote(build .. "/baseline") .. " version"):match("^%S+ %S+"),
-  }, "; ")
+  return tools.machine(
+    tools.output_of(tools.quote(lua) .. " -v 2>&1"):match("^%S+ %S+") or _VERSION,
+    tools.output_of(tools.quote(build .. "/baseline") .. " version"):match("^%S+ %S+"))
 end
 
 local function report_calls()

@@ -105,6 +105,21 @@ describe("clear_overrides", function()
     assert.is_true(most <= 2 * 4, most) -- in flight, and done but not yet yielded
   end)
 
+  it("asks for no more where its body has other calls wait", function()
+    local asked, most, yielded, next_id = 0, 0, 0, each(ids(60))
+    local function counting()
+      asked = asked + 1
+      return next_id()
+    end
+    for _ in client:clear_overrides(counting, fast { concurrency = 4 }) do
+      yielded = yielded + 1
+      most = math.max(most, asked - yielded)
+      assert_usable(client)
+    end
+    assert.equal(60, yielded)
+    assert.is_true(most <= 2 * 4, most)
+  end)
+
   it("sends at the rate that is asked for", function()
     local seconds = support.timed(function() collect(client, ids(15), { rate = 20 }) end)
     assert.is_true(seconds > 0.45 and seconds < 1.5, seconds)
@@ -253,6 +268,27 @@ describe("clear_overrides, left early,", function()
     end)
   end)
 
+  it("by an error of the ids, yields what is done before", function()
+    local next_id, asked, yielded = each(ids(8)), 0, 0
+    local function failing()
+      asked = asked + 1
+      if asked == 7 then
+        os.execute("sleep 0.2") -- the others have been answered
+        error("no more ids", 0)
+      end
+      return next_id()
+    end
+    local ok, message = pcall(function()
+      for _, selection in client:clear_overrides(failing, fast { concurrency = 4 }) do
+        assert.is_truthy(selection)
+        yielded = yielded + 1
+      end
+    end)
+    assert.is_false(ok)
+    assert.equal("no more ids", message)
+    assert.is_true(yielded >= 3, yielded)
+  end)
+
   it("by an error of the hook, drops what is in flight and raises it once", function()
     local seen = 0
     local hooked = support.client { on_event = function(event)
@@ -352,6 +388,14 @@ describe("clear_overrides raises", function()
     end)
     assert.is_false(ok)
     assert.matches("bad argument 'ids' %(string expected, got number as id 3%)", message)
+  end)
+
+  it("where stop and cancel are called without a colon", function()
+    local _, _, _, run = client:clear_overrides({}, FAST)
+    for _, method in ipairs { "stop", "cancel" } do
+      assert.error_matches(run[method], method .. ": bad argument 'self' .* call run:"
+        .. method .. "%(%), with a colon")
+    end
   end)
 
   it("where an option for runs is given to a client or a call", function()

@@ -201,6 +201,15 @@ describe("leadping.run: the pace", function()
     assert.is_true(most_in_window(server.admitted) <= LIMIT)
   end)
 
+  it("takes no time from retries that wait for their turn", function()
+    local server = new_server { answer = function(self, id)
+      if self.seen[id] == 1 then return { status = 503, body = "", headers = {}, sends = 1 } end
+    end }
+    local results = run(new_engine(server), each(ids(8)), { rate = 0.1, max_failures = 100 })
+    assert_all_done(results, 8)
+    assert.is_true(server.now - 1000 > 100, server.now)
+  end)
+
   it("is one for all runs of a client", function()
     local server = new_server()
     local engine = new_engine(server)
@@ -258,6 +267,19 @@ describe("leadping.run: a 429", function()
       assert.is_true(pauses >= 1)
     end)
   end
+
+  it("takes no time from an id that waits for another retry", function()
+    local server = new_server { answer = function(self, id)
+      if id == "conv_1" and self.seen[id] == 1 then
+        return { status = 503, body = "", headers = { ["retry-after"] = "1" }, sends = 1 }
+      elseif id == "conv_2" and self.seen[id] == 1 then
+        return { status = 429, body = "", headers = { ["retry-after"] = "70" }, sends = 1 }
+      end
+    end }
+    local results = run(new_engine(server), each(ids(4)), { rate = false, concurrency = 2 })
+    assert_all_done(results, 4)
+    assert.equal(2, results.conv_1.response.attempts)
+  end)
 
   it("makes the pace slower, which then recovers", function()
     local refused = false

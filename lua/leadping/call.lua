@@ -176,6 +176,11 @@ local function announce(self)
   return not self.settled
 end
 
+--- Gives it so many seconds more.
+function Call:extend(seconds)
+  self.deadline = self.deadline + seconds
+end
+
 --- Gives back the time that a pause took.
 local function resume(self)
   self.deadline, self.left = self.context.clock() + self.left, nil

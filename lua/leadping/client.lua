@@ -104,7 +104,7 @@ end
 ---@return fun(): string?, leadping.Selection?, leadping.Error?, leadping.Response?
 ---@return nil
 ---@return nil
----@return leadping.Run run closes the run where the loop is left early
+---@return leadping.Iterator handle ends the run where the loop is left early; has stop and cancel
 function Client:clear_overrides(ids, given)
   local engine, wrong = get_engine(self, "clear_overrides")
   if not engine then raise("clear_overrides", wrong) end

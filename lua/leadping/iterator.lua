@@ -8,20 +8,27 @@ local protect = require "leadping.protect"
 
 local iterator = {}
 
----@class leadping.Run
-local Handle = { __name = "leadping.run" }
+---@class leadping.Iterator
+local Handle = { __name = "leadping.iterator" }
 Handle.__index = Handle
+
+local function get_stream(handle, method)
+  local stream = hidden.get(handle)
+  if stream then return stream end
+  error(("%s: bad argument 'self' (the fourth value of clear_overrides expected, got %s): "
+    .. "call run:%s(), with a colon"):format(method, type(handle), method), 3)
+end
 
 --- Sends no further id and gives up retries that wait. What is in flight goes
 -- on, and the loop yields it; then the loop ends.
 function Handle:stop()
-  hidden.get(self):stop()
+  get_stream(self, "stop"):stop()
 end
 
---- Puts away what is in flight; the loop ends. What was sent may have been
--- carried out.
+--- Puts away what is in flight, and what is done but not yet yielded; the loop
+-- ends. What was sent may have been carried out.
 function Handle:cancel()
-  hidden.get(self):cancel()
+  get_stream(self, "cancel"):cancel()
 end
 
 Handle.__close = Handle.cancel
@@ -40,7 +47,7 @@ end
 ---@return fun(): string?, leadping.Selection?, leadping.Error?, leadping.Response?
 ---@return nil
 ---@return nil
----@return leadping.Run handle
+---@return leadping.Iterator handle
 function iterator.new(stream)
   local handle = setmetatable({}, Handle)
   hidden.set(handle, stream)

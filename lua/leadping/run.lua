@@ -68,6 +68,12 @@ function Run:postpone(fields, sent)
     engine.random)
 end
 
+--- Takes a call that was to be sent again before, but for the others: it gets
+-- back the time that it waited for them. One that was postponed has it already.
+function Run.resume(_, call, now)
+  if not call.left then call:extend(now - call.due) end
+end
+
 local function finish(self, err, reason)
   self.ended = true
   err.ends_run = true

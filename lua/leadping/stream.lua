@@ -13,6 +13,7 @@ local ONCE = {
   wait = function() return 0 end,
   spend = function() end,
   postpone = function() end,
+  resume = function() end,
   settled = function() end,
 }
 
@@ -32,7 +33,7 @@ end
 --- Settled calls stand in line until they are asked for.
 function Stream:settle(call)
   self.run:settled(call)
-  self.busy = self.busy - 1
+  self.busy, self.ready = self.busy - 1, self.ready + 1
   if self.last then self.last.behind = call else self.first = call end
   self.last = call
 end
@@ -40,7 +41,7 @@ end
 local function take_settled(self)
   local call = self.first
   if not call then return nil end
-  self.first = call.behind
+  self.first, self.ready = call.behind, self.ready - 1
   if call == self.last then self.last = nil end
   return call
 end
@@ -64,19 +65,34 @@ local function start_due(self)
     local call = self.delayed[i]
     if call.due <= now and self.run:may_send() then
       table.remove(self.delayed, i)
+      self.run:resume(call, now)
       start(self, call)
     end
   end
 end
 
+--- A pcall in which a waiter can wait.
+local function get_pcall(self)
+  return self.waiter and protect.pcall or pcall
+end
+
+--- Neither for more than can be in flight, nor for more than is taken from here.
 local function has_room(self)
-  return self.busy < self.slots and not self.exhausted
+  return self.busy < self.slots and self.ready < self.slots and not self.exhausted
+end
+
+--- The next id; none behind one that could not be had, the error of which comes
+-- when what is done has been given out.
+local function ask_for_id(self)
+  local ok, id = get_pcall(self)(self.next_id, self)
+  if not ok then self.raised = self.raised or { id } end
+  return ok and id or nil
 end
 
 --- Ids are asked for one at a time, when they can be sent.
 local function start_new(self)
   while has_room(self) and self.run:may_send() do
-    local id = self:next_id()
+    local id = ask_for_id(self)
     if id == nil then
       self.exhausted = true
     else
@@ -125,12 +141,13 @@ end
 --- The next call that is settled; nil where none is left.
 local function next_settled(self)
   while not self.cancelled do
-    if self.raised then error(self.raised[1], 0) end
     if self.run.ended then settle_delayed(self, Call.give_up) end
     start_due(self)
     start_new(self)
     local call = take_settled(self)
-    if call or is_over(self) then return call end
+    if call then return call end
+    if self.raised then error(self.raised[1], 0) end
+    if is_over(self) then return nil end
     local kind, message = self.engine:wait(self, seconds_until_due(self))
     if kind then fail_delayed(self, kind, message) end
   end
@@ -157,7 +174,7 @@ function Stream:result()
   end
   self.waiter = self.engine:new_waiter()
   self.awaited = true
-  local ok, call = (self.waiter and protect.pcall or pcall)(next_settled, self)
+  local ok, call = get_pcall(self)(next_settled, self)
   self.awaited = false
   if not ok or (call and call.hook_error) then self:cancel() end
   if not ok then error(call, 0) end
@@ -175,12 +192,13 @@ function Stream.new(engine, next_id, limits, slots, run)
     engine = engine, next_id = next_id, limits = limits, slots = slots,
     run = run or ONCE,
     busy = 0, -- calls in flight or delayed
+    ready = 0, -- settled calls that nobody has taken yet
     submitted = false, -- the session's id of a call on its way into engine.calls
     exhausted = false, -- next_id has returned nil
     cancelled = false,
     waiter = nil, -- see leadping.loops
     awaited = false, -- who called result() has not got it yet
-    raised = nil, -- an error by one of its calls, in a table
+    raised = nil, -- an error by one of its calls or by next_id, in a table
     first = nil, last = nil, -- of the settled calls, linked by `behind`
     delayed = nil, -- a list of calls, as soon as there is one
   }, Stream)

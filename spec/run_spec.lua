@@ -205,7 +205,7 @@ describe("leadping.run: the pace", function()
     local server = new_server { answer = function(self, id)
       if self.seen[id] == 1 then return { status = 503, body = "", headers = {}, sends = 1 } end
     end }
-    local results = run(new_engine(server), each(ids(8)), { rate = 0.1, max_failures = 100 })
+    local results = run(new_engine(server), each(ids(8)), { rate = 0.05, max_failures = 100 })
     assert_all_done(results, 8)
     assert.is_true(server.now - 1000 > 100, server.now)
   end)

@@ -462,6 +462,24 @@ rule("raises what a hook or a key function raises in the call that it is of", fu
   assert.equal(3, done)
 end)
 
+rule("lets the function that gives the key wait, behind a 401 too", function(loop)
+  local asked, results = 0, {}
+  local keyed = support.client { loop = loop.option, max_retries = 1, api_key = function()
+    asked = asked + 1
+    local key = asked <= 2 and "sk_of_somebody_else" or support.key
+    loop.sleep(0.02)
+    return key
+  end }
+  local other = support.client { loop = loop.option }
+  run_all(loop, 3, function(i)
+    results[i] = (i == 3 and other or keyed):clear_override(support.id()) and "cleared"
+  end)
+  keyed:close()
+  other:close()
+  assert.same({ "cleared", "cleared", "cleared" }, results)
+  assert.equal(4, asked)
+end)
+
 --- Sessions whose step fails when it is called for the nth time.
 local function breaking_sessions(nth)
   local real, steps = core.session, 0

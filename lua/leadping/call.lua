@@ -120,6 +120,24 @@ function Call:results()
   return self.selection, self.err, self.response
 end
 
+-- trying again ----------------------------------------------------------------
+
+local function reason_of(fields)
+  return fields.response and ("status %d"):format(fields.status) or fields.kind
+end
+
+local function try_again(self, fields, delay)
+  local reason = reason_of(fields)
+  self.last = fields
+  self.reasons = self.reasons or {} -- why each attempt but the last was tried again
+  self.reasons[#self.reasons + 1] = reason
+  self.due = self.context.clock() + delay
+  if not self.context.listener then return end
+  notify(self, "retry", { reason = reason, delay = delay })
+  if delay > 0 then notify(self, "wait", { reason = reason, delay = delay }) end
+  if self.hook_error then self:fail(fields) end
+end
+
 -- sending --------------------------------------------------------------------
 
 --- The id's URL, made once; fails the call where the id cannot be in one.
@@ -131,12 +149,21 @@ local function get_url(self)
   return url
 end
 
+--- Another key behind a 401; without one, that is the end of the call.
+local function get_other_key(self)
+  local refusal = self.refusal
+  self.refusal = nil
+  local key = settings.current_key(self.context.settings)
+  if not key or key == self.key then return self:fail(refusal) end
+  self.had_other_key = true
+  try_again(self, refusal, 0)
+  return not self.settled and key or nil
+end
+
 local function get_key(self)
-  local key, err = self.next_key, nil
-  if key then self.next_key = nil
-  else key, err = settings.current_key(self.context.settings) end
+  if self.refusal then return get_other_key(self) end
+  local key, err = settings.current_key(self.context.settings)
   if err then self:fail(err) end
-  self.key = key
   return key
 end
 
@@ -205,6 +232,7 @@ function Call:next_request()
   local url = get_url(self)
   local key = url and get_key(self)
   if not key then return nil end
+  self.key = key
   if not announce(self) then return nil end
   local context = self.context
   local now = context.clock()
@@ -248,21 +276,12 @@ local function read_result(self, result)
   return selection, fields or response
 end
 
---- A 401 is worth another try only with another key.
-local function has_other_key(self, fields)
-  local values = self.context.settings
-  if fields.kind ~= "unauthorized" or self.had_other_key
-    or type(values.api_key) ~= "function" then
-    return false
-  end
-  local key = settings.current_key(values)
-  if not key or key == self.key then return false end
-  self.had_other_key, self.next_key = true, key
-  return true
-end
-
-local function reason_of(fields)
-  return fields.response and ("status %d"):format(fields.status) or fields.kind
+--- A 401 is worth another try only with another key, for which the function is
+-- asked where it may wait: by the caller's coroutine, in next_request.
+local function may_ask_for_key(self, fields)
+  return fields.kind == "unauthorized" and not self.had_other_key and not self.hook_error
+    and type(self.context.settings.api_key) == "function"
+    and self.attempts - self.postponed <= self.limits.max_retries
 end
 
 --- Seconds to wait before the next attempt; nil where there is to be none. The
@@ -270,25 +289,12 @@ end
 local function retry_delay(self, fields)
   local tried = self.attempts - self.postponed
   if self.hook_error or tried > self.limits.max_retries then return nil end
-  if has_other_key(self, fields) then return 0 end
   if not fields.retryable then return nil end
   local context = self.context
   local delay = retry.wait(fields.retry_after, tried,
     self.deadline - context.clock(), context.settings.max_retry_after,
     context.random)
   return delay and retry.spend(context.budget) and delay or nil
-end
-
-local function try_again(self, fields, delay)
-  local reason = reason_of(fields)
-  self.last = fields
-  self.reasons = self.reasons or {} -- why each attempt but the last was tried again
-  self.reasons[#self.reasons + 1] = reason
-  self.due = self.context.clock() + delay
-  if not self.context.listener then return end
-  notify(self, "retry", { reason = reason, delay = delay })
-  if delay > 0 then notify(self, "wait", { reason = reason, delay = delay }) end
-  if self.hook_error then self:fail(fields) end
 end
 
 --- Where the run asks for it, tries again when its pause is over. The pause is
@@ -324,6 +330,10 @@ function Call:take(result, run)
   if other.outcome == "unknown" or sends > 1 then self.in_doubt = true end
   if other.outcome == "not_applied" then self.refused = true end
   if postpone(self, other, run) then return end
+  if may_ask_for_key(self, other) then
+    self.refusal, self.last, self.due = other, other, self.context.clock()
+    return
+  end
   local delay = retry_delay(self, other)
   if delay then try_again(self, other, delay) else self:fail(other) end
 end

@@ -3,10 +3,17 @@
  * clock and the versions.
  * MIT, see LICENSE. */
 #define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* getentropy */
+#define _DARWIN_C_SOURCE
 
 #include "core.h"
 
+#include <stdint.h>
 #include <time.h>
+#include <unistd.h>
+#ifdef __APPLE__
+#include <sys/random.h> /* getentropy */
+#endif
 
 #include <curl/curl.h>
 
@@ -18,6 +25,19 @@ static int core_clock(lua_State *L)
   struct timespec now = {0, 0};
   clock_gettime(CLOCK_MONOTONIC, &now);
   lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  return 1;
+}
+
+/* random() -> a number in [0, 1) | nil where the system gives none. For delays:
+ * processes that start alike are not to wait alike, as with math.random of a
+ * Lua that seeds it with a constant (5.1 to 5.3, LuaJIT). */
+static int core_random(lua_State *L)
+{
+  uint32_t bits;
+  if (getentropy(&bits, sizeof bits) == 0)
+    lua_pushnumber(L, (lua_Number)bits / 4294967296.0);
+  else
+    lua_pushnil(L);
   return 1;
 }
 
@@ -61,6 +81,7 @@ static const luaL_Reg functions[] = {
     {"head", core_head},
     {"header_list", core_header_list},
     {"is_utf8", core_is_utf8},
+    {"random", core_random},
     {"schema", core_schema},
     {"segment", core_segment},
     {"session", core_session},

@@ -29,6 +29,23 @@ local function result_of(session, given)
   return select(2, session:next())
 end
 
+describe("leadping.core: random", function()
+  it("gives numbers in [0, 1), spread over it", function()
+    local sum, count = 0, 10000
+    for _ = 1, count do
+      local number = core.random()
+      assert.is_true(number >= 0 and number < 1, number)
+      sum = sum + number
+    end
+    assert.is_true(math.abs(sum / count - 0.5) < 0.05, sum / count)
+  end)
+
+  it("gives others in each process", function()
+    local program = [[print(require("leadping.core").random())]]
+    assert.not_equal((support.run(program)), (support.run(program)))
+  end)
+end)
+
 describe("leadping.core: base_url", function()
   it("takes a URL apart", function()
     assert.same({ scheme = "https", user = "u", password = "p", host = "h", port = "1",

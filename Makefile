@@ -149,7 +149,7 @@ torture: tools-torture
 bench: tools-bench
 	@$(MAKE) -s all
 	@env $(CHECKOUT_ENV) LUA='$(LUA)' CC='$(CC)' CURL_LIBS='$(CURL_LIBS)' \
-	  CFLAGS='$(CFLAGS)' CURL_CFLAGS='$(CURL_CFLAGS)' spec/bench/run
+	  CFLAGS='$(CFLAGS)' CURL_CFLAGS='$(CURL_CFLAGS)' spec/bench/run $(PARTS)
 
 emulator: tools-run
 	@$(EMULATOR) serve

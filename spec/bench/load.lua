@@ -15,20 +15,22 @@ local SPREAD = 1000 -- milliseconds, in which those of a rate are opened
 ---@param given table clients; seconds; rate: requests a second of all clients,
 -- nil for as many as there can be; once: nothing but a request of each
 local function command(url, given, log)
-  local words = { "h2load", "--h1", "--log-file=" .. log, "-c", given.clients }
+  local clients = given.clients
+  local requests = given.rate and math.ceil(given.rate * (given.seconds + SETTLED)) or clients
+  clients = math.min(clients, requests) -- h2load takes no more
+  local words = { "h2load", "--h1", "--log-file=" .. log, "-c", clients }
   local function add(...)
     for _, word in ipairs { ... } do words[#words + 1] = word end
   end
   if given.once then
-    add("-n", given.clients)
+    add("-n", requests)
   elseif given.rate then
     -- Clients that begin together would go on in step.
-    local each = math.max(1, math.floor(given.clients / SPREAD))
-    add("-r", each, ("--rate-period=%dms"):format(SPREAD * each / given.clients),
-      ("--rps=%.6f"):format(given.rate / given.clients),
-      "-n", math.ceil(given.rate * (given.seconds + SETTLED)))
+    local each = math.max(1, math.floor(clients / SPREAD))
+    add("-r", each, ("--rate-period=%.0fms"):format(SPREAD * each / clients),
+      ("--rps=%.6f"):format(given.rate / clients), "-n", requests)
   else
-    add("-D", SETTLED + given.seconds)
+    add("-D", ("%.0fms"):format((SETTLED + given.seconds) * 1000))
   end
   add(url)
   return tools.command_line(words) .. " >/dev/null"
@@ -85,8 +87,10 @@ function load.run(url, given, beside, beside_given)
     from = first + SETTLED
     to = from + given.seconds
   end
-  local other = read_log(beside_log)
-  return summarize(requests, from, to), beside and summarize(other, from, to)
+  local main = summarize(requests, from, to)
+  if beside then return main, summarize(read_log(beside_log), from, to) end
+  os.remove(beside_log)
+  return main
 end
 
 return load

@@ -23,6 +23,9 @@ local TRIVIAL = { clients = 8, rate = 500 } -- requests a second
 
 local UPSTREAM = assert(os.getenv "EMULATOR_UPSTREAM")
 local UPSTREAM_TLS = assert(os.getenv "EMULATOR_UPSTREAM_TLS")
+-- The worker reads the emulator's certificates, which are its user's alone; only
+-- root has a user to choose.
+local MAIN = "worker_rlimit_nofile 4200; user root root;"
 local BODY = support.example("selection-documented"):gsub("\n$", ""):gsub("'", "\\'")
 local PATH = "/phone-numbers/outgoing/conversation/bench/override"
 
@@ -44,7 +47,7 @@ end
 local function start_upstream()
   return nginx_server.start {
     address = UPSTREAM,
-    main = "worker_rlimit_nofile 4200;",
+    main = MAIN,
     init = ("BODY = '%s'"):format(BODY),
     http = ([[
   keepalive_timeout 3600s;
@@ -117,7 +120,7 @@ end
 
 local function start_worker()
   return nginx_server.start {
-    main = "worker_rlimit_nofile 4200;",
+    main = MAIN,
     init = fill(INIT),
     http = fill [[
   upstream upstream {
@@ -134,6 +137,7 @@ local function kill(server)
   local workers = support.shell("pgrep -P " .. server:pid()):gsub("\n", " ")
   server:signal "KILL"
   support.shell("kill -KILL " .. workers)
+  support.eventually(function() return server:has_ended() end)
   server:stop()
 end
 

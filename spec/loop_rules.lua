@@ -282,7 +282,7 @@ rule("has two runs at once share the pace", function(loop)
     end)
   end)
   assert.equal(16, done)
-  assert.is_true(seconds > 10 / 20 and seconds < 1.5, seconds) -- five at once, the rest evenly
+  assert.is_true(seconds > 14 / 20 and seconds < 1.5, seconds) -- 15 twentieths
 end)
 
 rule("drops what is in flight where a run is cancelled, by another coroutine too", function(loop)

@@ -462,17 +462,21 @@ rule("raises what a hook or a key function raises in the call that it is of", fu
   assert.equal(3, done)
 end)
 
---- Sessions whose step fails when it is called for the nth time.
+--- Sessions, the one of which that is given the nth request breaks.
 local function breaking_sessions(nth)
-  local real, steps = core.session, 0
+  local real, requests = core.session, 0
   core.session = function(...)
-    local session, proxy = real(...), {}
-    for _, method in ipairs { "fd", "submit", "next", "cancel", "close" } do
+    local session, proxy, broken = real(...), {}, false
+    for _, method in ipairs { "fd", "start", "next", "cancel", "close" } do
       proxy[method] = function(_, ...) return session[method](session, ...) end
     end
+    function proxy.submit(_, request)
+      requests = requests + 1
+      broken = requests == nth
+      return session:submit(request)
+    end
     function proxy.step(_, seconds)
-      steps = steps + 1
-      if steps == nth then return nil, "out of order" end
+      if broken then return nil, "out of order" end
       return session:step(seconds)
     end
     return proxy

@@ -98,8 +98,37 @@ function scheduler.loop.watch(session, object_ready)
   if not fd then return nil, message end
   local object = { getfd = function() return fd end, ready = object_ready }
   return {
-    start = function() watched[object] = true return true end,
+    start = function()
+      session:fd() -- raises in a forked child, whose scheduler is its parent's
+      watched[object] = true
+      return true
+    end,
     stop = function() watched[object] = nil end,
+  }
+end
+
+--- In place of it, for a loop that cannot wait for a bare descriptor: one
+-- coroutine for each client looks every few milliseconds.
+function scheduler.watch_by_polling(session, object_ready)
+  local wanted, running = false, false
+  local function run()
+    while wanted do
+      local ok, raised = true, nil
+      if session:step(0) ~= 0 then ok, raised = pcall(object_ready) end
+      if not ok then scheduler.spawn(function() error(raised, 0) end) end
+      scheduler.sleep(0.002)
+    end
+    running = false
+  end
+  return {
+    start = function()
+      local started, message = session:start()
+      if not started then return nil, message end
+      wanted = true
+      if not running then running = true scheduler.spawn(run) end
+      return true
+    end,
+    stop = function() wanted = false end,
   }
 end
 

@@ -42,7 +42,8 @@ local function exchange(request)
 end
 
 function Transport:submit(request)
-  local id = #self.threads + 1
+  local id = self.last_id + 1
+  self.last_id = id
   self.threads[id] = ngx.thread.spawn(function()
     local ok, result = pcall(exchange, request)
     self.results[#self.results + 1] = { id, ok and result or failure(tostring(result), 1) }
@@ -57,19 +58,26 @@ function Transport:step(seconds)
 end
 
 function Transport:next()
-  return unpack(table.remove(self.results, 1) or {})
+  local id, result = unpack(table.remove(self.results, 1) or {})
+  if id then self:cancel(id) end
+  return id, result
 end
 
+--- Also of a thread that has ended: nginx keeps it until then.
 function Transport:cancel(id)
-  return ngx.thread.kill(self.threads[id])
+  local thread = self.threads[id]
+  self.threads[id] = nil
+  return thread and ngx.thread.kill(thread)
 end
 
 function Transport:close()
-  for id in ipairs(self.threads) do self:cancel(id) end
+  for id in pairs(self.threads) do self:cancel(id) end
 end
 
 local function new()
-  return setmetatable({ threads = {}, results = {}, arrived = semaphore.new() }, Transport)
+  return setmetatable({
+    last_id = 0, threads = {}, results = {}, arrived = semaphore.new(),
+  }, Transport)
 end
 
 return { new = new }

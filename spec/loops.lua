@@ -42,6 +42,20 @@ function make.socket()
   }
 end
 
+--- The same one, where it cannot wait for a descriptor.
+function make.polling()
+  local scheduler = dofile "examples/loop-socket.lua"
+  local functions = {}
+  for name, value in pairs(scheduler.loop) do functions[name] = value end
+  functions.watch = scheduler.watch_by_polling
+  return {
+    option = functions, functions = functions, sleep = scheduler.sleep,
+    spawn = scheduler.spawn, run = scheduler.run,
+  }
+end
+
+local MODULES = { polling = "socket" }
+
 --- luv (1.44) crashes where it is loaded once more in a state that has collected
 -- it, which is what busted does to modules between two files: so it is kept.
 local function require_kept(name)
@@ -53,10 +67,11 @@ local function require_kept(name)
 end
 
 --- The loop that a Lua module brings; nil and why there is none.
----@param name "luv"|"cqueues"|"socket"
+---@param name "luv"|"cqueues"|"socket"|"polling"
 function loops.new(name)
-  local ok, module = pcall(require_kept, name)
-  if not ok then return nil, ("%s has no module %q here"):format(_VERSION, name) end
+  local needed = MODULES[name] or name
+  local ok, module = pcall(require_kept, needed)
+  if not ok then return nil, ("%s has no module %q here"):format(_VERSION, needed) end
   local loop = make[name](module)
   loop.name = name
   return loop

@@ -3,6 +3,7 @@
 -- What holds in every loop is in loop_rules.lua.
 -- MIT, see LICENSE.
 
+local core = require "leadping.core"
 local loops = require "spec.loops"
 local protect = require "leadping.protect"
 local rules = require "spec.loop_rules"
@@ -10,15 +11,18 @@ local support = require "spec.support"
 
 local loop, why = loops.new "socket"
 
-describe("in a loop given as a table, a client", function()
-  if not loop then return pending(why) end
-  for _, rule in ipairs(rules) do
-    it(rule[1], function()
-      local why_not = rule[2](loop)
-      if why_not then pending(why_not) end
-    end)
-  end
-end)
+for name, title in pairs { socket = "a loop given as a table", polling = "one that polls" } do
+  describe(("in %s, a client"):format(title), function()
+    local tested, missing = loops.new(name)
+    if missing then return pending(missing) end
+    for _, rule in ipairs(rules) do
+      it(rule[1], function()
+        local why_not = rule[2](tested)
+        if why_not then pending(why_not) end
+      end)
+    end
+  end)
+end
 
 describe("a loop given as a table", function()
   if not loop then return pending(why) end
@@ -73,6 +77,41 @@ describe("a loop given as a table", function()
   end)
 end)
 
+describe("examples/loop-socket.lua", function()
+  if not loop then return pending(why) end
+
+  it("does not wait for a session that was made before a fork", function()
+    local real, socket = core.session, require "socket"
+    local wait = socket.select
+    finally(function() core.session, socket.select = real, wait end)
+    local asked = 0
+    core.session = function(...)
+      local session = real(...)
+      return {
+        fd = function()
+          asked = asked + 1
+          if asked > 1 then error("made before a fork", 0) end
+          return session:fd()
+        end,
+        close = function() session:close() end,
+      }
+    end
+    local client, message, watched = support.client { loop = loop.option }, nil, 0
+    function socket.select(objects, ...)
+      watched = math.max(watched, #objects)
+      return wait(objects, ...)
+    end
+    loop.spawn(function()
+      message = select(2, pcall(client.clear_override, client, support.id()))
+    end)
+    loop.spawn(function() loop.sleep(0.01) end)
+    loop.run()
+    client:close()
+    assert.equal("made before a fork", message)
+    assert.equal(0, watched)
+  end)
+end)
+
 describe("the option loop", function()
   for _, row in ipairs {
     { "uv", '"blocking", "luv", "cqueues", "nginx" or a table expected, got "uv"' },
@@ -107,7 +146,7 @@ if loop and protect.pcall ~= pcall then
   end)
 end
 
-for _, name in ipairs { "luv", "cqueues", "socket" } do
+for _, name in ipairs { "luv", "cqueues", "socket", "polling" } do
   describe(("in a process of its own, %s"):format(name), function()
     local _, missing = loops.new(name)
     if missing then return pending(missing) end
@@ -164,7 +203,7 @@ describe("a name look-up that hangs", function()
   end)
   teardown(function() os.remove(library) end)
 
-  for _, name in ipairs { "luv", "cqueues", "socket" } do
+  for _, name in ipairs { "luv", "cqueues", "socket", "polling" } do
     it(("holds up nothing else in %s"):format(name), function()
       local _, missing = loops.new(name)
       if missing then return pending(missing) end

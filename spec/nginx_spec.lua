@@ -327,6 +327,129 @@ describe("in nginx, calls", function()
   end)
 end)
 
+-- many calls -----------------------------------------------------------------
+
+describe("in nginx, clear_overrides", function()
+  local server
+  setup(function()
+    server = nginx_server.start {
+      init = [[
+        -- Counts results: all, those of ids not seen before, those that are cleared.
+        function count(next_result)
+          local seen, all, distinct, cleared = {}, 0, 0, 0
+          for id, selection in next_result do
+            all = all + 1
+            if not seen[id] then distinct = distinct + 1 end
+            if selection then cleared = cleared + 1 end
+            seen[id] = true
+          end
+          return ("%d %d %d "):format(all, distinct, cleared)
+        end
+        function make_ids(beginning, count)
+          local ids = {}
+          for i = 1, count do ids[i] = beginning .. i end
+          return ids
+        end]],
+      server = server_of [[
+        location = /run { content_by_lua_block {
+          local ids = make_ids("paced:" .. ngx.var.arg_name .. ":", 15)
+          ngx.print(count(client:clear_overrides(ids, { rate = 20 })))
+        } }
+        location = /runs { content_by_lua_block {
+          local threads = {}
+          for i = 1, 2 do
+            threads[i] = ngx.thread.spawn(function()
+              ngx.print(count(client:clear_overrides(make_ids("thread:" .. i .. ":", 15),
+                { rate = 20 })))
+            end)
+          end
+          for _, thread in ipairs(threads) do assert(ngx.thread.wait(thread)) end
+        } }
+        location = /limited { content_by_lua_block {
+          local limited = new_client { api_key = "sk_emulator_limit_60_2_nginx" }
+          ngx.print(count(limited:clear_overrides(make_ids("limited:", 120), { rate = 200 })))
+          limited:close()
+        } }
+        location = /stop { content_by_lua_block {
+          local asked = 0
+          local next_result, _, _, run = client:clear_overrides(function()
+            asked = asked + 1
+            return "fault:slow-0.5:stop:" .. asked
+          end, { rate = false, concurrency = 4 })
+          local stopper = ngx.thread.spawn(function()
+            ngx.sleep(0.2)
+            run:stop()
+          end)
+          ngx.print(count(next_result), asked)
+          ngx.thread.wait(stopper)
+        } }
+        location = /stop-retry { content_by_lua_block {
+          local next_result, _, _, run = client:clear_overrides({
+            "fault:retry-after-503-30:stop" }, { max_retries = 1 })
+          ngx.thread.spawn(function()
+            ngx.sleep(0.2)
+            run:stop()
+          end)
+          local _, _, err = next_result()
+          ngx.print(err.kind)
+        } }]],
+    }
+  end)
+  teardown(function() server:stop() end)
+
+  --- Asks for these while trivial requests have to be answered at once; the
+  -- bodies, and the seconds until the last of them came.
+  local function ask_beside_trivial(paths, count)
+    local _, mark = support.requests()
+    local requests = server:send(paths)
+    requests:reach(mark, 1)
+    return support.timed(function()
+      for _ = 1, count do
+        local seconds = support.timed(server.get, server, "/trivial")
+        assert.is_true(seconds < 0.3, tostring(seconds))
+      end
+      local bodies = {}
+      for i, result in ipairs(requests:finish()) do bodies[i] = result.body end
+      return bodies
+    end)
+  end
+
+  for name, paths in pairs {
+    ["two requests"] = { "/run?name=a", "/run?name=b" }, ["two light threads"] = { "/runs" },
+  } do
+    it(("share the pace in %s, and hold up nobody"):format(name), function()
+      local _, mark = support.requests()
+      local seconds, bodies = ask_beside_trivial(paths, 10)
+      assert.equal("15 15 15 15 15 15 ", table.concat(bodies))
+      assert.equal(30, #(support.requests(mark)))
+      assert.is_true(seconds > 1.2 and seconds < 2.5, tostring(seconds)) -- 29 twentieths
+    end)
+  end
+
+  it("waits out a 429, and yields each of 120 ids once", function()
+    local _, mark = support.requests()
+    local seconds, bodies = ask_beside_trivial({ "/limited" }, 20)
+    assert.equal("120 120 120 ", bodies[1])
+    local sent = #(support.requests(mark))
+    assert.is_true(sent > 120 and sent < 140, sent .. " requests") -- the rest got a 429
+    assert.is_true(seconds > 1.5, tostring(seconds))
+    assert.equal("0 0\n", (server:get("/left")))
+  end)
+
+  it("is stopped by another light thread, and yields what is in flight", function()
+    local seconds = support.timed(function()
+      assert.equal("4 4 4 4", (server:get("/stop")))
+    end)
+    assert.is_true(seconds < 1, tostring(seconds))
+    seconds = support.timed(function()
+      assert.equal("server_error", (server:get("/stop-retry")))
+    end)
+    assert.is_true(seconds < 1, tostring(seconds))
+    assert.equal("0 0\n", (server:get("/left")))
+    assert.not_matches("%[error%]", server:log())
+  end)
+end)
+
 -- ends that come early -------------------------------------------------------
 
 describe("in nginx, a request that its client leaves", function()

@@ -333,7 +333,61 @@ describe("the service's pace", function()
   end)
 end)
 
+describe("the service's time", function()
+  local function number_in(path, pattern)
+    local text = support.read("examples/openresty/" .. path)
+    return tonumber((assert(text:match(pattern), path)))
+  end
+
+  it("for a wait and a call is less than the page and a worker's end give it", function()
+    local most = number_in("lua/settings.lua", '"SERVICE_LONGEST_WAIT", %d+, %d+, (%d+)')
+      + number_in("lua/settings.lua", '"SERVICE_TIMEOUT", %d+, [%d.]+, (%d+)')
+    assert.equal(80, most)
+    assert.is_true(most < number_in("nginx.conf", "worker_shutdown_timeout (%d+)s;"))
+    assert.is_true(most < number_in("html/app.js", "PATIENCE = (%d+)000;"))
+  end)
+
+  it("is no longer where a retry has to wait for its turn", function()
+    local running = assert(service.start { SERVICE_RATE = "0.1", SERVICE_TIMEOUT = "2" })
+    finally(function() running:stop() end)
+    service.clear_at_once(4)
+    local seconds, answer = support.timed(service.clear, "fault:never:late")
+    assert.same({ 504, "timeout" }, { answer.status, answer.json.kind })
+    assert.is_true(seconds > 1.9 and seconds < 2.8, tostring(seconds))
+  end)
+
+  it("is given to calls under way, and to who waits for a turn, at QUIT", function()
+    local running = assert(service.start { SERVICE_RATE = "2" })
+    finally(function() running:remove() end)
+    local _, mark = support.requests()
+    local pending = {}
+    for i = 1, 8 do pending[i] = service.begin(service.clearing("fault:slow-1:quit:" .. i)) end
+    support.wait_for_request(mark, 5)
+    support.shell("kill -QUIT " .. running.pid)
+    for i = 1, 8 do assert.equal(200, pending[i]:answer().status) end
+    support.eventually(function() return not support.is_running(running.pid) end)
+  end)
+end)
+
 describe("the service's API", function()
+  for _, name in ipairs { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" } do
+    it(("is called through the proxy that %s names, but for that in NO_PROXY"):format(name),
+      function()
+        for _, row in ipairs {
+          { false, "The proxy's URL is wrong" }, { "api.invalid", "Could not resolve host" },
+        } do
+          local running = assert(service.start {
+            LEADPING_BASE_URL = "https://api.invalid", [name] = "foo://h:1",
+            no_proxy = false, NO_PROXY = row[1],
+          })
+          local answer = service.clear("a")
+          running:stop()
+          assert.same({ 502, "not_sent" }, { answer.status, answer.json.outcome })
+          assert.is_truthy(answer.json.detail:find(row[2], 1, true), answer.json.detail)
+        end
+      end)
+  end
+
   it("that cannot be reached is a 502, and nothing was sent", function()
     local running = assert(service.start { LEADPING_BASE_URL = os.getenv "EMULATOR_CLOSED" })
     finally(function() running:stop() end)
@@ -362,8 +416,10 @@ describe("examples/openresty/start", function()
     { { LEADPING_BASE_URL = "http://example.org" }, "LEADPING_BASE_URL: http:// would send" },
     { { SERVICE_RATE = "fast" }, 'SERVICE_RATE: a number from 0.01 to 4.9 expected, got "fast"' },
     { { SERVICE_RATE = "5" }, "SERVICE_RATE: a number from 0.01 to 4.9" },
-    { { SERVICE_LONGEST_WAIT = "-1" }, "SERVICE_LONGEST_WAIT: a number from 0 to 60" },
-    { { SERVICE_TIMEOUT = "0" }, "SERVICE_TIMEOUT: a number from 0.1 to 300" },
+    { { SERVICE_LONGEST_WAIT = "-1" }, "SERVICE_LONGEST_WAIT: a number from 0 to 20" },
+    { { SERVICE_LONGEST_WAIT = "21" }, "SERVICE_LONGEST_WAIT: a number from 0 to 20" },
+    { { SERVICE_TIMEOUT = "0" }, "SERVICE_TIMEOUT: a number from 0.1 to 60" },
+    { { SERVICE_TIMEOUT = "61" }, "SERVICE_TIMEOUT: a number from 0.1 to 60" },
     { { LUA_PATH = "none" }, "module 'leadping' not found" },
     { { SERVICE_LISTEN = "nonsense:x" }, 'invalid port in "nonsense:x"' },
     { { NGINX = "/nonexistent" }, "start: /nonexistent not found (Debian: apt install nginx" },

@@ -1,9 +1,11 @@
 -- spec/readme_spec.lua: holds the README to the code: its options, its kinds,
--- its files and its first example.
+-- its files, its first example and those of loops.
 -- Prose is for people to check.
 -- MIT, see LICENSE.
 
 local exits = require "leadping.cli.exits"
+local loops = require "spec.loops"
+local nginx_server = require "spec.nginx_server"
 local options = require "leadping.options"
 local support = require "spec.support"
 
@@ -70,5 +72,74 @@ describe("the README", function()
     local output, status = support.run(example)
     assert.equal(0, status, output)
     assert.matches("^%S.*\ttrue\t%S", output)
+  end)
+end)
+
+describe("the README, of loops,", function()
+  local section = readme:match("\n### In an event loop\n(.-)\n### ")
+
+  for name, needed in pairs { luv = "luv", cqueues = "cqueues", ["loop-socket"] = "socket" } do
+    it(("has an example of %s that runs"):format(name), function()
+      local _, missing = loops.new(needed)
+      if missing then return pending(missing) end
+      local example
+      for code in section:gmatch("```lua\n(.-)```") do
+        if code:find(name, 1, true) then example = code end
+      end
+      local output, status = support.run(example)
+      assert.equal(0, status, output)
+      local lines = {} -- in any order
+      for line in output:gmatch("[^\n]+") do lines[#lines + 1] = line end
+      table.sort(lines)
+      assert.equal(2, #lines, output)
+      for i = 1, 2 do assert.matches(("^conv_%d\t%%(%%d+%%) %%d+%%-%%d+$"):format(i), lines[i]) end
+    end)
+  end
+
+  it("has an example of nginx that runs", function()
+    local example = section:match("```nginx\n(.-)```")
+    local server = nginx_server.start {
+      before = ("LEADPING_API_KEY=%s LEADPING_BASE_URL=%s"):format(support.key, support.http),
+      main = example:match("^env [^\n]+"),
+      init = example:match("\n  init_by_lua_block {([^\n]+)}\n"),
+      server = example:match("\n  server {\n(.-\n)  }\n"),
+    }
+    local _, mark = support.requests()
+    local body = server:get("/clear?id=a%20b")
+    local refused = server:get("/clear")
+    server:stop()
+    assert.matches("^%(%d+%) %d+%-%d+\n$", body)
+    assert.equal("a b", support.requests(mark)[1].id)
+    assert.matches("^leadping: invalid_id: ", refused)
+  end)
+
+  it("has a while loop that runs on Lua 5.1 too", function()
+    local loop, missing = loops.new "socket"
+    if missing then return pending(missing) end
+    local example = section:match("  ```lua\n(  local next_result.-)  ```")
+    local client, printed = support.client { loop = loop.option }, {}
+    local run = assert((loadstring or load)( -- luacheck: ignore 113
+      "local client, ids, print = ...\n" .. example))
+    loop.spawn(function()
+      run(client, { support.id(), support.id() }, function(...) printed[#printed + 1] = { ... } end)
+    end)
+    loop.run()
+    client:close()
+    assert.equal(2, #printed)
+    assert.is_string(printed[2][2])
+  end)
+
+  it("says what nginx says in a phase that cannot wait", function()
+    local said = section:match('"(a call has to wait.-) …"'):gsub("%s+", " ")
+    local server = nginx_server.start {
+      server = [[
+        location = /log { log_by_lua_block {
+          message = select(2, pcall(client.clear_override, client, "log")) } return 200; }
+        location = /message { content_by_lua_block { ngx.print(message) } }]],
+    }
+    server:get("/log")
+    local message = server:get("/message")
+    server:stop()
+    assert.equal(said, message:sub(1, #said))
   end)
 end)

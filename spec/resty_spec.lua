@@ -170,4 +170,30 @@ describe("examples/resty-transport.lua", function()
       print(transport:step(0), tostring((transport:next())))
     ]])
   end)
+
+  it("keeps no light thread of what has ended or was put away", function()
+    assert_prints({ "60 0 0 0" }, [[
+      local spawn, threads = ngx.thread.spawn, setmetatable({}, { __mode = "k" })
+      function ngx.thread.spawn(...)
+        local thread = spawn(...)
+        threads[thread] = true
+        return thread
+      end
+      local function count(list)
+        local found = 0
+        for _ in pairs(list) do found = found + 1 end
+        return found
+      end
+      local transport, ids, done = new_transport(), {}, 0
+      local client = new_client { transport = transport }
+      for i = 1, 60 do ids[i] = "kept:" .. i end
+      for _, selection in client:clear_overrides(ids, { rate = false }) do
+        done = done + (selection and 1 or 0)
+      end
+      local left = count(transport.threads)
+      for _ = 1, 3 do transport:cancel(transport:submit(request("fault:slow-0.1"))) end
+      collectgarbage() collectgarbage()
+      print(done, left, count(transport.threads), count(threads))
+    ]])
+  end)
 end)

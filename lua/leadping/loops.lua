@@ -10,7 +10,17 @@ local loops = {}
 --- What a loop is. A call that has to wait takes a waiter, suspends it, and is
 -- resumed when its result is there. Results are looked for by one watcher for
 -- each client, which is running only while something is in flight.
--- examples/loop-socket.lua is the example to write another one by.
+-- examples/loop-socket.lua is the example to write another one by, loop/luv.lua
+-- and loop/cqueues.lua are more.
+--
+-- Of ready() a watcher has to know that it may call stop and start from within,
+-- as callers are resumed there, and that it may raise: that is the loop's to
+-- report, and the watcher goes on, as others still wait for their results.
+--
+-- Where a loop waits for objects of its own alone, not for any descriptor: start
+-- calls session:start() and sees that one coroutine runs, which looks and sleeps
+-- a few milliseconds in turn while the watcher is wanted, and calls ready() where
+-- session:step(0) is not 0. The example's watch_by_polling does so.
 ---@class leadping.Loop
 ---@field waiter fun(): any? , string? a new object that stands for the caller
 -- (holding its coroutine, or a condition, a semaphore), or nil and why it cannot
@@ -26,7 +36,8 @@ local loops = {}
 ---@class leadping.Watcher
 ---@field start fun(self): any, string? from now on calls ready() whenever
 -- session:fd() is readable; nil and why not, and then stop comes. Called before
--- each request, by its coroutine
+-- each request, by its coroutine. Calls session:fd() first, each time: it raises
+-- in a forked child, whose loop is still its parent's and better left alone
 ---@field stop fun(self) does so no more, so that the loop may end
 
 --- What a loop needs of a session.
@@ -34,7 +45,16 @@ local loops = {}
 ---@field fd fun(self): integer?, string? has a thread drive the session; the
 -- descriptor is readable exactly while results wait. Not to be read or closed
 ---@field step fun(self, seconds: number): integer? waits that long, at most
--- 0.2 s, for a result; how many there are
+-- 0.2 s, for a result; how many there are, or nil where ready() has to see why not
+---@field start fun(self): boolean?, string? has a thread drive the session, as fd
+-- does, without a descriptor: for who polls
+---@field listen fun(self, directory: string): string?, string? has a thread drive the
+-- session; the path of a unix socket: the first connection to it gets a byte when
+-- results begin to wait, and no other before hear
+---@field hear fun(self) has the next results rung for; step(0) tells of those before
+---@field hush fun(self): boolean sends no byte before hear; whether one is unread
+---@field ring fun(self) wakes who waits for the descriptor or reads the socket,
+-- though no result waits
 
 local NAMES = { "blocking", "luv", "cqueues", "nginx" }
 local METHODS = { "waiter", "suspend", "resume", "watch" }

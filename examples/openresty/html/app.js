@@ -4,7 +4,7 @@
 // MIT, see LICENSE.
 'use strict';
 
-const PATIENCE = 60000; // milliseconds; the service's own limits are shorter
+const PATIENCE = 85000; // milliseconds; the service's own limits are shorter
 
 const NO_ANSWER = {
   title: 'The service does not answer',

@@ -15,14 +15,19 @@ local service = {}
 
 local PAUSE = 5 -- seconds, behind a 429 without a Retry-After
 
+local function seconds_left()
+  ngx.update_time()
+  return math.max(ngx.ctx.deadline - ngx.now(), 0)
+end
+
 --- A retry takes its turn as a first attempt does, and a 429 is for all. The
 -- hook of a request runs in the coroutine that makes the call, so it may wait.
 local function on_event(event)
   if event.name == "wait" and event.reason == "status 429" then
     pace.pause_all(event.delay)
   elseif event.name == "request" and event.attempt > 1
-    and not pace.wait(settings.rate, settings.timeout) then
-    ngx.sleep(settings.timeout) -- no turn in time: the call ends by its timeout
+    and not pace.wait(settings.rate, seconds_left()) then
+    ngx.sleep(seconds_left()) -- no turn in time: the call ends by its timeout
   end
 end
 
@@ -64,6 +69,8 @@ end
 
 local function call(id)
   problem.note("internal", "unknown", 0) -- to be overwritten
+  ngx.update_time()
+  ngx.ctx.deadline = ngx.now() + settings.timeout
   local selection, err, response = client:clear_override(id)
   if not selection then return refuse_call(err) end
   problem.note("ok", "applied", response.attempts)

@@ -31,10 +31,10 @@ settings.key = read_key()
 -- 4.9, and with five at once first, it is 299.
 settings.rate = read_number("SERVICE_RATE", 4.5, 0.01, 4.9)
 
--- Seconds that a request may have to wait for its turn.
-settings.longest_wait = read_number("SERVICE_LONGEST_WAIT", 5, 0, 60)
-
--- Seconds for a call, once it is its turn, with its retries.
-settings.timeout = read_number("SERVICE_TIMEOUT", 20, 0.1, 300)
+-- Seconds that a request may have to wait for its turn, and for its call then,
+-- with its retries. At the most they are 80 together: worker_shutdown_timeout
+-- and the page's patience are 85, and systemd kills what takes 90 to stop.
+settings.longest_wait = read_number("SERVICE_LONGEST_WAIT", 5, 0, 20)
+settings.timeout = read_number("SERVICE_TIMEOUT", 20, 0.1, 60)
 
 return settings

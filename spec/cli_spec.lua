@@ -322,7 +322,7 @@ describe("leadping clear: the exit status", function()
   for _, row in ipairs {
     { "0 where a retry helps", 0, "fault:status-503*1:exit" },
     { "1 where an id failed", 1, "a fault:status-409" },
-    { "1 where an answer cannot be read", 1, "a answer:none" },
+    { "1 where an answer cannot be read", 1, "a fault:empty-200" },
     { "1 where failures are of several kinds", 1, "fault:status-404 fault:status-400" },
     { "3 where the key is refused", 3, "a", { LEADPING_API_KEY = "sk_wrong" } },
     { "3 where the key is not permitted", 3, "a", { LEADPING_API_KEY = "sk_forbidden" } },

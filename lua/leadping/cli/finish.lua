@@ -43,9 +43,14 @@ local function reason(batch)
   return describe_error(batch.ended_by)
 end
 
+--- Whether no override is cleared, or may be.
+local function is_untouched(sums)
+  return sums.done + sums.applied + sums.unknown == 0
+end
+
 --- Says how to go on with what is left.
 local function hand_over(batch, given, base_url)
-  if batch.sums.done + batch.sums.unknown == 0 and not given.journal then
+  if is_untouched(batch.sums) and not given.journal then
     terminal.say("nothing was cleared: to start again, give the same command")
   else
     terminal.say(handover.describe(given, batch.with.journal, base_url))

@@ -111,6 +111,7 @@ Sums.__index = Sums
 function report.sums()
   return setmetatable({
     done = 0, failed = 0, unknown = 0,
+    applied = 0, -- how many failed that are cleared all the same
     failed_kinds = {}, -- kind -> how many failed by it
     unknown_ids = {}, -- the first of them
     stuck = 0, -- how many cannot send
@@ -128,6 +129,7 @@ function Sums:add(id, selection, err)
   self[state] = self[state] + 1
   if state == "failed" then
     self.failed_kinds[err.kind] = (self.failed_kinds[err.kind] or 0) + 1
+    if err.outcome == "applied" then self.applied = self.applied + 1 end
   elseif state == "unknown" then
     add_bounded(self.unknown_ids, text.escape(id))
   elseif not selection.canSend then
@@ -180,6 +182,10 @@ function Sums:summary(not_sent, before, duplicates)
   end
   if self.failed > 0 then
     lines[#lines + 1] = "failed: " .. describe_kinds(self.failed_kinds)
+  end
+  if self.applied > 0 then
+    lines[#lines + 1] = ("cleared all the same, by an answer that cannot be read: %d")
+      :format(self.applied)
   end
   add_list(lines, "unknown: look at these conversations, or send them again",
     self.unknown_ids, self.unknown)

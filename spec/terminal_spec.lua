@@ -139,8 +139,8 @@ Type 3 to clear their overrides:]]):format(support.http, a, c),
   it("leaves stderr to LEADPING_LOG=debug", function()
     open():run("LEADPING_LOG=debug leadping clear --yes --rate none --concurrency 1 l-1 "
       .. "fault:slow-20:l")
-    assert.matches("\nleadping: request id=fault:slow%-20:l attempt=1\ndone     l%-1  [^\n]*$",
-      terminal:wait_for("done     l-1"))
+    assert.matches("\ndone     l%-1  [^\n]*\nleadping: request id=fault:slow%-20:l attempt=1$",
+      terminal:wait_for("request id=fault"))
   end)
 
   it("has progress and summary on stderr behind --json", function()

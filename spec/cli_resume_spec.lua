@@ -223,9 +223,9 @@ describe("a run whose results nobody reads", function()
     local output, status, complaints = read_one("head-1 fault:slow-0.3:head head-3 head-4")
     assert.matches("^done     head%-1 [^\n]*\n$", output)
     assert.equal("6\n", status)
-    assert.matches("^leadping: nobody reads the results\nleadping: 3 done, 0 failed, 0 unknown, "
-      .. "1 not sent\nto go on: leadping clear [^\n]*\n$", complaints)
-    assert.equal(3, #ids_asked(mark))
+    assert.matches("^leadping: nobody reads the results\nleadping: 2 done, 0 failed, 0 unknown, "
+      .. "2 not sent\nto go on: leadping clear [^\n]*\n$", complaints)
+    assert.equal(2, #ids_asked(mark))
   end)
 
   it("says nothing where it was over by then", function()
@@ -264,6 +264,56 @@ describe("a run that ends early without a journal", function()
     assert.matches("\n3 done, 0 failed, 1 unknown, 0 not sent, 3 done before, "
       .. "1 failed before\n", output)
     assert.equal(4, #ids_asked(mark))
+  end)
+
+  it("does not say that nothing was cleared where an answer cannot be read", function()
+    local arguments = "--max-retry-after 1 fault:empty-200 unread-2 unread-3"
+    local _, status, complaints = clear(arguments,
+      { LEADPING_API_KEY = "sk_emulator_limit_1_60_of_unread" })
+    assert.equal(4, status)
+    assert.matches("\nleadping: 0 done, 2 failed, 0 unknown, 1 not sent\nto go on: leadping clear ",
+      complaints)
+    local journal = complaints:match("%-%-journal=(%S+)")
+    local _, mark = support.requests()
+    _, status = clear("--resume --journal " .. journal)
+    assert.equal(1, status)
+    assert.same({ "unread-2", "unread-3" }, ids_asked(mark))
+  end)
+
+  it("writes another where a run that ended in the same second has written one", function()
+    local written = {}
+    support.write(path_of("program.lua"), [[
+      os.date = function() return "leadping-then" end
+      os.exit(require("leadping.cli.main").main(arg))
+    ]])
+    for i = 1, 2 do
+      local output = support.shell(("cd %s; %s program.lua clear --yes --rate none --concurrency 1 "
+        .. "--max-retry-after 1 a b c"):format(directory, support.lua),
+        { LEADPING_API_KEY = "sk_emulator_limit_1_60_of_second_" .. i })
+      written[i] = output:match("%-%-journal=(%S+)")
+    end
+    assert.same({ "leadping-then.journal", "leadping-then-2.journal" }, written)
+  end)
+
+  it("is not stopped by a signal while it writes that", function()
+    local program = path_of("program.lua")
+    support.write(program, [[
+      local Memory = require "leadping.cli.memory"
+      local copy = Memory.copy
+      function Memory.copy(...)
+        for _ = 1, 3 do io.popen("kill -TERM $PPID"):close() end
+        return copy(...)
+      end
+      os.exit(require("leadping.cli.main").main(arg))
+    ]])
+    local run = ("%s %s clear --yes --rate none --concurrency 1 --max-retry-after 1 a b c")
+      :format(support.lua, program)
+    local output, status = support.shell(("cd %s; exec %s"):format(support.directory, run),
+      { LEADPING_API_KEY = "sk_emulator_limit_1_60_of_the_hand_over" })
+    assert.equal(4, status, output)
+    local journal = output:match("\nto go on: leadping clear %-%-resume %-%-journal=(%S+) [^\n]*\n$")
+    local _, lines = support.read(support.directory .. "/" .. journal):gsub("\n", "")
+    assert.equal(3, lines) -- a header, one done, one refused
   end)
 
   it("says so where it cannot write one", function()

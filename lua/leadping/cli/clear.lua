@@ -140,7 +140,9 @@ function clear.run(given)
   local batch = new_batch(given, account, found)
   batch:send()
   account:close()
-  return finish.report(batch, given, base_url, list and list.duplicates or 0)
+  local status = finish.report(batch, given, base_url, list and list.duplicates or 0)
+  core.system.release() -- a signal must not end what is said, nor a journal in the middle
+  return status
 end
 
 return clear

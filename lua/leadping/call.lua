@@ -8,6 +8,7 @@ local answer = require "leadping.answer"
 local core = require "leadping.core"
 local errors = require "leadping.errors"
 local failure = require "leadping.failure"
+local interrupt = require "leadping.interrupt"
 local request = require "leadping.request"
 local retry = require "leadping.retry"
 local settings = require "leadping.settings"
@@ -56,10 +57,9 @@ local function notify(self, name, fields)
   if not ok and not self.hook_error then self.hook_error = { raised } end
 end
 
---- Whether the hook was stopped by Ctrl-C: the text is that of lua.c.
+--- Whether the hook was stopped by Ctrl-C.
 local function is_interrupted(self)
-  local raised = self.hook_error and self.hook_error[1]
-  return type(raised) == "string" and raised:find("interrupted!$") ~= nil
+  return self.hook_error ~= nil and interrupt.is(self.hook_error[1])
 end
 
 -- settling -------------------------------------------------------------------

@@ -13,14 +13,6 @@ local request = require "leadping.request"
 local retry = require "leadping.retry"
 local settings = require "leadping.settings"
 
----@class leadping.Response
----@field status integer
----@field headers table<string, string> found by name in any case
----@field body string the text as received
----@field attempts integer
----@field elapsed number seconds from the call to its end
----@field reasons string[] why each attempt but the last was tried again
-
 local Call = {
   postponed = 0, -- attempts that cost no retry
 }
@@ -282,7 +274,7 @@ end
 local function try_again(self, fields, delay)
   local reason = reason_of(fields)
   self.last = fields
-  self.reasons = self.reasons or {} -- why each attempt but the last was tried again
+  self.reasons = self.reasons or {} -- why each attempt was to be tried again
   self.reasons[#self.reasons + 1] = reason
   self.due = self.context.clock() + delay
   if not self.context.listener then return end

@@ -23,6 +23,11 @@ local words = require "leadping.cli.words"
 local clear = {
   name = "clear",
   summary = "clear the overrides of one or many conversations",
+  examples = [[
+Examples:
+   leadping clear conv_20481
+   leadping clear --file leads.csv --column lead_id --journal run.journal
+   leadping clear --resume --journal run.journal]],
 }
 
 function clear.define(command)

@@ -6,6 +6,7 @@
 local exits = require "leadping.cli.exits"
 local handover = require "leadping.cli.handover"
 local output = require "leadping.cli.output"
+local report = require "leadping.cli.report"
 local system = require "leadping.core".system
 local terminal = require "leadping.cli.terminal"
 
@@ -32,7 +33,7 @@ end
 local SIGNALS = { SIGINT = "interrupted", SIGTERM = "terminated" }
 
 local function describe_error(err)
-  return err and (tostring(err):gsub("^leadping: ", ""))
+  return err and report.describe(err)
 end
 
 --- Why the run ended before its last id; nil where it did not.

@@ -4,6 +4,7 @@
 -- MIT, see LICENSE.
 
 local codec = require "leadping.codec"
+local flags = require "leadping.cli.flags"
 local json = require "leadping.json"
 local text = require "leadping.text"
 local words = require "leadping.cli.words"
@@ -55,10 +56,14 @@ local OVERRIDE = {
   unknown = "look at the conversation, or send it again",
 }
 
---- "not_found (404): the API knows no such conversation; the override stands"
+--- "not_found (404): the API knows no such conversation"
+function report.describe(err)
+  return flags.spell((tostring(err):gsub("^leadping: ", "")))
+end
+
+--- The same, and what is known of the override.
 local function describe_error(err)
-  local said = tostring(err):gsub("^leadping: ", "")
-  return ("%s; %s"):format(said, OVERRIDE[err.outcome])
+  return ("%s; %s"):format(report.describe(err), OVERRIDE[err.outcome])
 end
 
 local COLORS = { done = "\27[32m", failed = "\27[31m", unknown = "\27[33m" }

@@ -322,6 +322,6 @@ describe("a run that ends early without a journal", function()
       { LEADPING_API_KEY = "sk_emulator_limit_1_60_of_proc" })
     assert.equal(4, status)
     assert.matches("\nand no journal could be written to go on with: the journal cannot be "
-      .. "opened: leadping%-%d+%-%d+%.journal: [^\n]+\n$", output)
+      .. "opened: leadping%-%d+%-%d+%.journal: [^\n;]+\n$", output)
   end)
 end)

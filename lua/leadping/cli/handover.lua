@@ -22,7 +22,7 @@ local function open_journal(options)
     if opened then return opened, path end
     wrong = wrong or message
   end
-  return nil, wrong
+  return nil, (wrong:gsub("; nothing was sent$", "")) -- which is so where a run begins
 end
 
 --- Writes what memory holds to a new journal.

@@ -191,6 +191,7 @@ docs: tools-docs
 	done
 	@cp .ldoc/config.ld build/docs
 	@cd build/docs && ldoc --fatalwarnings -c config.ld -d '$(CURDIR)/doc' . >/dev/null
+	@$(LUA) .ldoc/check.lua README.md doc/modules/*.html $(DOCUMENTED:%=lua/leadping/%.lua)
 	@echo 'doc/index.html'
 
 # Lua looks below these by itself. LuaRocks, which gives its own directories and

@@ -50,8 +50,9 @@ end
 
 --- A class is a table with fields; one that has none is left to its methods.
 function tags.class(text, following)
-  if not following:find("^%-%-%-@field") then return nil end
-  return "@table " .. text:match("^[%w_.]+"):gsub("^leadping%.", "")
+  local name, parents = text:match("^leadping%.(%w+)"), text:match("^%S+: (.*)$")
+  if not parents and not following:find("^%-%-%-@field") then return nil end
+  return "@table " .. name, parents and ("It has the fields of %s too."):format(parents)
 end
 
 --- The values of an alias are its fields.
@@ -62,9 +63,9 @@ end
 local SENTENCES = { alias = "One of these texts.", class = "A table." }
 
 --- A block that begins with a tag needs a sentence, or LDoc drops it.
-local function with_sentence(converted, tag, before)
+local function with_sentence(converted, sentence, before)
   if before:find("^%-%-") then return "-- " .. converted end
-  return ("--- %s\n-- %s"):format(SENTENCES[tag], converted)
+  return ("--- %s\n-- %s"):format(sentence, converted)
 end
 
 --- LDoc takes one word for a name: blanks become "_", and the text stands behind.
@@ -74,17 +75,23 @@ local function field_of(value, words)
   return ("-- @field %s %s"):format(name, words)
 end
 
+--- A function that is only given a name: LDoc takes it for a field.
+local function as_function(line)
+  return (line:gsub("^([%w_]+%.[%w_]+) = [%w_]+%.[%w_]+$", "function %1() end"))
+end
+
 local function convert(line, before, following)
+  if before:find("^%-%-") and not line:find("^%-%-") then return as_function(line) end
   local value, words = line:match('^%-%-%-| "([^"]+)" ?#? ?(.*)$')
   if value then return field_of(value, words) end
   if line:find("^%-%-%-|") then return "--" end
   local tag, text = line:match("^%-%-%-@(%w+) ?(.*)$")
   if not tag then return line end
   if not tags[tag] then return "" end
-  local converted = tags[tag](text, following)
+  local converted, sentence = tags[tag](text, following)
   if not converted then return "" end
   if not SENTENCES[tag] then return "-- " .. converted end
-  return with_sentence(converted, tag, before)
+  return with_sentence(converted, sentence or SENTENCES[tag], before)
 end
 
 --- A file's header, four lines: "-- leadping.client: the client, as …".

@@ -843,6 +843,20 @@ describe("leadping.call: secrecy", function()
     end
   end)
 
+  it("leaves a body out that repeats it escaped, whatever the status", function()
+    for _, status in ipairs { 200, 400, 401, 404, 500 } do
+      for _, body in ipairs {
+        [[{"detail":"sk_a\u002Bb is wrong","canSend":0}]],
+        [[{"detail":"sk_a+b","canSend":"\u0073k_a+b"}]],
+        [[{"canSend":"\u0073\u006b\u005F\u0061\u002b\u0062"}]], [[{"cut off":"\u0073k_a+b]],
+      } do
+        local err = assert_no_key(answer(status, body), "sk_a+b")
+        assert.equal("[left out: it repeats the key, escaped]", err.response.body)
+        assert.is_nil(err.message:find("\\u", 1, true))
+      end
+    end
+  end)
+
   it("takes out the key of the attempt that was answered", function()
     local world = new_world({ answer(503), answer(404, "sk_one sk_two") }, {
       api_key = in_turn("sk_one", "sk_two"),

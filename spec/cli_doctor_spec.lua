@@ -79,9 +79,9 @@ describe("leadping doctor", function()
   local WITH_CA = " --ca-file " .. support.ca
   local rows = {
     { "an unknown authority", 5, "--base-url " .. support.tls, AFTER_TLS, "TLS",
-      "; the certificate's authority is not trusted here: name its certificate in ca_file" },
+      "; the certificate's authority is not trusted here: name its certificate in --ca-file" },
     { "another host's certificate", 5, "--base-url " .. os.getenv "EMULATOR_WRONG_HOST" .. WITH_CA,
-      AFTER_TLS, "TLS", "; the certificate is for another host: check the host in base_url" },
+      AFTER_TLS, "TLS", "; the certificate is for another host: check the host in --base-url" },
     { "an expired certificate", 5, "--base-url " .. os.getenv "EMULATOR_EXPIRED" .. WITH_CA,
       AFTER_TLS, "TLS", "; the certificate has expired: its owner must renew it" },
     { "a CA file that is not there", 5, "--ca-file /nowhere --base-url " .. support.tls,

@@ -128,7 +128,8 @@ describe("leadping.cli.ids: arguments", function()
   end)
 
   it("have to be there", function()
-    assert.equal("no ids: give them as arguments, or --file FILE with one a line", read {})
+    assert.equal("no ids: give them as arguments, or --file FILE (- for stdin) with one a "
+      .. "line", read {})
   end)
 
   it("are at most --max", function()

@@ -187,6 +187,17 @@ cannot send now: 1
   b  no number  Add a number.; Blocked\x1B[2J]], sums:summary(4, { done = 5, failed = 2 }, 1))
   end)
 
+  it("say how many of those that failed are cleared all the same", function()
+    local sums = report.sums()
+    sums:add("a", nil, failure("applied", { kind = "decode" }))
+    sums:add("b", nil, failure("applied", { kind = "too_large" }))
+    sums:add("c", nil, failure("not_applied", { kind = "decode" }))
+    assert.equal([[
+0 done, 3 failed, 0 unknown, 0 not sent
+failed: 2 decode, 1 too_large
+cleared all the same, by an answer that cannot be read: 2]], sums:summary(0, NONE, 0))
+  end)
+
   it("say nothing of what there is none of", function()
     local sums = report.sums()
     sums:add("a", SENDS)

@@ -266,12 +266,62 @@ describe("a run that ends early without a journal", function()
     assert.equal(4, #ids_asked(mark))
   end)
 
+  it("does not say that nothing was cleared where an answer cannot be read", function()
+    local arguments = "--max-retry-after 1 fault:empty-200 unread-2 unread-3"
+    local _, status, complaints = clear(arguments,
+      { LEADPING_API_KEY = "sk_emulator_limit_1_60_of_unread" })
+    assert.equal(4, status)
+    assert.matches("\nleadping: 0 done, 2 failed, 0 unknown, 1 not sent\nto go on: leadping clear ",
+      complaints)
+    local journal = complaints:match("%-%-journal=(%S+)")
+    local _, mark = support.requests()
+    _, status = clear("--resume --journal " .. journal)
+    assert.equal(1, status)
+    assert.same({ "unread-2", "unread-3" }, ids_asked(mark))
+  end)
+
+  it("writes another where a run that ended in the same second has written one", function()
+    local written = {}
+    support.write(path_of("program.lua"), [[
+      os.date = function() return "leadping-then" end
+      os.exit(require("leadping.cli.main").main(arg))
+    ]])
+    for i = 1, 2 do
+      local output = support.shell(("cd %s; %s program.lua clear --yes --rate none --concurrency 1 "
+        .. "--max-retry-after 1 a b c"):format(directory, support.lua),
+        { LEADPING_API_KEY = "sk_emulator_limit_1_60_of_second_" .. i })
+      written[i] = output:match("%-%-journal=(%S+)")
+    end
+    assert.same({ "leadping-then.journal", "leadping-then-2.journal" }, written)
+  end)
+
+  it("is not stopped by a signal while it writes that", function()
+    local program = path_of("program.lua")
+    support.write(program, [[
+      local Memory = require "leadping.cli.memory"
+      local copy = Memory.copy
+      function Memory.copy(...)
+        for _ = 1, 3 do io.popen("kill -TERM $PPID"):close() end
+        return copy(...)
+      end
+      os.exit(require("leadping.cli.main").main(arg))
+    ]])
+    local run = ("%s %s clear --yes --rate none --concurrency 1 --max-retry-after 1 a b c")
+      :format(support.lua, program)
+    local output, status = support.shell(("cd %s; exec %s"):format(support.directory, run),
+      { LEADPING_API_KEY = "sk_emulator_limit_1_60_of_the_hand_over" })
+    assert.equal(4, status, output)
+    local journal = output:match("\nto go on: leadping clear %-%-resume %-%-journal=(%S+) ")
+    local _, lines = support.read(support.directory .. "/" .. journal):gsub("\n", "")
+    assert.equal(3, lines) -- a header, one done, one refused
+  end)
+
   it("says so where it cannot write one", function()
     local output, status = support.shell(("cd /proc; %s clear --yes --rate none --concurrency 1 "
       .. "--max-retry-after 1 a b c"):format(support.program),
       { LEADPING_API_KEY = "sk_emulator_limit_1_60_of_proc" })
     assert.equal(4, status)
     assert.matches("\nand no journal could be written to go on with: the journal cannot be "
-      .. "opened: leadping%-%d+%-%d+%.journal: [^\n]+\n$", output)
+      .. "opened: leadping%-%d+%-%d+%.journal: [^\n;]+\n$", output)
   end)
 end)

@@ -97,6 +97,8 @@ describe("leadping", function()
         .. "'jsonl' (see leadping clear --help)",
       ["plan --yes a"] = "unknown option '--yes' (see leadping plan --help)",
       ["help nothing"] = "unknown command 'nothing' (see leadping --help)",
+      ["-v"] = "unknown option '-v' (see leadping --help)",
+      ["decode -v"] = "unknown option '-v' (see leadping decode --help)",
       ["'a\27[2J'"] = "unknown command 'a\\x1B[2J' (see leadping --help)",
     } do
       refuse(2, "leadping: " .. complaint, arguments)
@@ -188,7 +190,9 @@ Authorization: Bearer [key]
   end)
 
   it("refuses what clear would refuse", function()
-    refuse(2, "leadping: no ids: give them as arguments, or --file FILE with one a line", "plan")
+    refuse(2, "leadping: no ids: give them as arguments, or --file FILE (- for stdin) with one a "
+      .. "line", "plan")
+    refuse(2, "leadping: ids from stdin are read by --file -", "plan -")
     refuse(2, "leadping: 2 ids, more than --max 1 allows; nothing was sent", "plan a b --max 1")
   end)
 end)
@@ -322,7 +326,7 @@ describe("leadping clear: the exit status", function()
   for _, row in ipairs {
     { "0 where a retry helps", 0, "fault:status-503*1:exit" },
     { "1 where an id failed", 1, "a fault:status-409" },
-    { "1 where an answer cannot be read", 1, "a answer:none" },
+    { "1 where an answer cannot be read", 1, "a fault:empty-200" },
     { "1 where failures are of several kinds", 1, "fault:status-404 fault:status-400" },
     { "3 where the key is refused", 3, "a", { LEADPING_API_KEY = "sk_wrong" } },
     { "3 where the key is not permitted", 3, "a", { LEADPING_API_KEY = "sk_forbidden" } },
@@ -343,6 +347,14 @@ describe("leadping clear: the exit status", function()
 end)
 
 describe("leadping clear: on stderr", function()
+  it("is why an id failed, with flags for the library's options", function()
+    local host = os.getenv("EMULATOR_TLS")
+    assert_run({ status = 5, complaints = "leadping: tls: SSL certificate problem: unable to get "
+      .. "local issuer certificate; the certificate's authority is not trusted here: name its "
+      .. "certificate in --ca-file or SSL_CERT_FILE, or install the system's CA certificates\n" },
+      "clear a --base-url " .. host, { SSL_CERT_FILE = false, CURL_CA_BUNDLE = false })
+  end)
+
   it("is why one id failed", function()
     assert_run({ status = 1, complaints = "leadping: unexpected_status (409): an answer that "
       .. "this call does not have: Conflict: The emulator was asked for this.\n" },

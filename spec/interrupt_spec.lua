@@ -65,6 +65,23 @@ describe("Ctrl-C", function()
     end)
   end)
 
+  it("stops a loop over many ids, and the next call works", function()
+    with_program([[
+      local client = require("leadping").new {}
+      local ids = {}
+      for i = 1, 50 do ids[i] = "fault:slow-5:" .. i end
+      local function clear_all()
+        for id in client:clear_overrides(ids, { rate = false }) do print(id) end
+      end
+      print(pcall(clear_all))
+      print(client:clear_override("after") ~= nil)
+    ]], function(command)
+      local seconds, output = interrupt(command, "true\n", 8)
+      assert.is_true(seconds < LIMIT, tostring(seconds))
+      assert.matches("^false\t[^\n]*interrupted!\ntrue\n$", output)
+    end)
+  end)
+
   it("reaches a call that waits in a coroutine", function()
     with_program([[
       local client = require("leadping").new {}

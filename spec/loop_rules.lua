@@ -214,10 +214,12 @@ rule("bears resuming too early, and resumes nobody who waits for something else"
   assert.is_true(slept > 0.29, slept)
 end)
 
+-- Those that close a connection have clients of their own: where another request
+-- had begun on it, libcurl sends that again, and a refusal is then "unknown".
 local FAULTS = {
-  "never", "drip", "close", "half", "garbage", "reset", "gzip-bomb", "bad-gzip",
-  "big-2000000", "headers-100000", "status-404", "html-502", "empty-503", "redirect-302",
-  "retry-after-429-7", "early-hints", "goodbye",
+  { "close", "half", "garbage", "reset", "early-hints", "goodbye", "never", "drip" },
+  { "gzip-bomb", "bad-gzip", "big-2000000", "headers-100000", "status-404", "html-502",
+    "empty-503", "redirect-302", "retry-after-429-7" },
 }
 
 --- How a call to a server with that fault ends.
@@ -228,24 +230,27 @@ local function end_with(client, fault)
   return selection and "cleared" or err.kind .. " " .. err.outcome
 end
 
-rule("has every fault end as it does without a loop, and harm no other call", function(loop)
-  local found, right = {}, 0
-  with_client(loop, {}, function(client)
-    for _, fault in ipairs(FAULTS) do
-      loop.spawn(function() found[fault] = end_with(client, fault) end)
-    end
-    run_all(loop, 40, function(i)
-      local selection = client:clear_override(answer_with(i))
-      if selection and selection.number == tostring(i) then right = right + 1 end
+for _, faults in ipairs(FAULTS) do
+  rule(("has faults end as without a loop, and harm no other call: %s"):format(
+    table.concat(faults, ", ")), function(loop)
+    local found, right = {}, 0
+    with_client(loop, {}, function(client)
+      for _, fault in ipairs(faults) do
+        loop.spawn(function() found[fault] = end_with(client, fault) end)
+      end
+      run_all(loop, 40, function(i)
+        local selection = client:clear_override(answer_with(i))
+        if selection and selection.number == tostring(i) then right = right + 1 end
+      end)
     end)
+    assert.equal(40, right)
+    local blocking = support.client()
+    for _, fault in ipairs(faults) do
+      assert.equal(end_with(blocking, fault), found[fault], fault)
+    end
+    blocking:close()
   end)
-  assert.equal(40, right)
-  local blocking = support.client()
-  for _, fault in ipairs(FAULTS) do
-    assert.equal(end_with(blocking, fault), found[fault], fault)
-  end
-  blocking:close()
-end)
+end
 
 -- many calls -----------------------------------------------------------------
 -- A while loop takes their results, as Lua 5.1 cannot wait in a for loop.

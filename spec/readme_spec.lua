@@ -1,9 +1,11 @@
--- spec/readme_spec.lua: holds the README to the code: its options, its kinds,
--- its files, its first example and those of loops.
+-- spec/readme_spec.lua: holds the README to the code: its options, its kinds, its
+-- lists of fields, its files, its first example and those of loops.
 -- Prose is for people to check.
 -- MIT, see LICENSE.
 
+local classes = require "spec.classes"
 local exits = require "leadping.cli.exits"
+local leadping = require "leadping"
 local loops = require "spec.loops"
 local nginx_server = require "spec.nginx_server"
 local options = require "leadping.options"
@@ -57,6 +59,40 @@ describe("the README", function()
     end
     assert.equal(table.concat(rows), readme:match("\n| exit code [^\n]*\n[^\n]*\n(.-\n)\n"))
   end)
+
+  --- The names in a passage, but those in parentheses.
+  local function names_in(first, last)
+    local from = assert(select(2, readme:find(first, 1, true)), first)
+    local to = assert(readme:find(last, from, true), last) + #last
+    local names = {}
+    for name in readme:sub(from, to):gsub("%b()", ""):gmatch("`([%w_]+)`") do
+      names[#names + 1] = name
+    end
+    return names
+  end
+
+  for _, row in ipairs {
+    { "OutgoingNumberSelection", "**selection** has", ", a list" },
+    { "EligibleNumber", "a list whose items have", "." },
+  } do
+    it("has the fields of " .. row[1] .. ", in the API's order", function()
+      local names = {}
+      for i, field in ipairs(leadping.schema[row[1]]) do names[i] = field.name end
+      assert.same(names, names_in(row[2], row[3]))
+    end)
+  end
+
+  for _, row in ipairs {
+    { "Response", "**response** has", ";" }, { "Error", "`err` has", ".\n" },
+    { "Event", "Events are tables\nwith", ".\n" },
+  } do
+    it("has the fields of " .. row[1] .. ", as editors are told", function()
+      local expected, names = classes.names_of(row[1]), names_in(row[2], row[3])
+      table.sort(expected)
+      table.sort(names)
+      assert.same(expected, names)
+    end)
+  end
 
   it("names files that are there", function()
     local count = 0

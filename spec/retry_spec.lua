@@ -169,14 +169,21 @@ describe("leadping.retry: parse_after", function()
     end
   end)
 
-  it("takes two values that are equal for one, and gives nil for two that differ", function()
+  it("takes values that are equal for one, and gives nil where two differ", function()
     local date, later = "Thu, 02 Jul 2026 00:01:30 GMT", "Thu, 02 Jul 2026 00:01:31 GMT"
     assert.equal(5, retry.parse_after("5, 5", MID_2026))
     assert.equal(0.5, retry.parse_after("0.5, 0.5", MID_2026))
-    assert.equal(90, retry.parse_after(date .. ", " .. date, MID_2026))
+    for count = 1, 9 do
+      assert.equal(5, retry.parse_after(("5, "):rep(count):sub(1, -3), MID_2026))
+      assert.equal(55, retry.parse_after(("55, "):rep(count):sub(1, -3), MID_2026))
+      assert.equal(90, retry.parse_after((date .. ", "):rep(count):sub(1, -3), MID_2026))
+    end
+    assert.equal(5, retry.parse_after(("5, "):rep(20000) .. "5", MID_2026))
     for _, value in ipairs {
       "5, 6", "6, 5", "5, ", ", 5", ", ", ", , ", "5, soon", "soon, soon", "55, 5", "5,5",
-      date .. ", " .. later, date .. ", 90",
+      "5, 5, 6", "6, 5, 5", "5, 5, ", "5, 5, 5, 55", "55, 5, 5", "5, 6, 5, 6",
+      date .. ", " .. later, date .. ", 90", date .. ", " .. date .. ", " .. later,
+      (", "):rep(20000), ("5, "):rep(20000) .. "6",
     } do
       assert.is_nil(retry.parse_after(value, MID_2026), value)
     end

@@ -69,8 +69,10 @@ function Terminal:enter(text)
   self:press("Enter")
 end
 
---- Gives the shell a command, on a clear screen.
+--- Gives the shell a command, on a clear screen: from the start it does not show
+-- what was there, which finish would take for this command's.
 function Terminal:run(command)
+  self:tmux("send-keys -R")
   self:enter("clear; " .. command .. '; echo "status $?"')
 end
 

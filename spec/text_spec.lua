@@ -135,3 +135,24 @@ describe("leadping.text: redact", function()
     assert.equal(1, select("#", text.redact("sk_1", "sk_1")))
   end)
 end)
+
+describe("leadping.text: hides", function()
+  it("finds a secret that JSON's escapes spell", function()
+    for _, row in ipairs {
+      { "sk_1", [[\u0073k_1]] }, { "sk_1", [[a\u0073\u006B\u005f\u0031b]] },
+      { "a/b", [[a\/b]] }, { 'a"b', [[a\"b]] }, { "a\\b", [[a\\b]] }, { "a\\b", [[a\u005Cb]] },
+      { "a\\u0062", [[a\\u0062]] }, { "sk_1", [[\\\u0073k_1]] },
+    } do
+      assert.is_true(text.hides(row[2], row[1]), row[2])
+    end
+  end)
+
+  it("finds none where they spell something else, or nothing", function()
+    for _, value in ipairs {
+      "", "sk_1", "sk_", [[\u0053k_1]], [[\\u0073k_1]], [[\u1073k_1]], [[\u073k_1]], "\\", "\\u",
+    } do
+      assert.is_false(text.hides(value, "sk_1"), value)
+    end
+    assert.is_false(text.hides([[\u0073k_1]], nil))
+  end)
+end)

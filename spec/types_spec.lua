@@ -1,51 +1,58 @@
--- types_spec.lua: holds the definitions for editors to the schema and the options.
--- Reads leadping.types as text, as editors do. The README's tables are held to
--- the same options and kinds in readme_spec.lua.
+-- types_spec.lua: holds the definitions for editors to the schema, the options and
+-- what calls give. Reads them as text, as editors do. The README's tables and
+-- lists are held to the same in readme_spec.lua.
 -- MIT, see LICENSE.
 
+local classes = require "spec.classes"
 local leadping = require "leadping"
+local mock = require "leadping.mock"
 local options = require "leadping.options"
-local support = require "spec.support"
-
-local text = support.read("lua/leadping/types.lua")
 
 local CLASSES = {
-  OutgoingNumberSelection = "leadping.Selection", EligibleNumber = "leadping.EligibleNumber",
+  OutgoingNumberSelection = "Selection", EligibleNumber = "EligibleNumber",
 }
 local ALIASES = {
   healthStatus = "leadping.HealthStatus", selectionReason = "leadping.SelectionReason",
 }
 
---- The lines behind one line, up to the next that is none of theirs.
-local function block_behind(line, prefix)
-  local at = assert(text:find("\n" .. line .. "\n", 1, true), line) + #line + 2
-  local lines = {}
-  for found in text:sub(at):gmatch("([^\n]*)\n") do
-    if found:sub(1, #prefix) ~= prefix then break end
-    lines[#lines + 1] = found:sub(#prefix + 1)
-  end
-  return lines
-end
-
-local function fields_of(class)
-  local fields = {}
-  for i, line in ipairs(block_behind("---@class " .. class, "---@field ")) do
-    local name, rest = line:match("^(%S+) (.*)$")
-    fields[i] = { name = name, rest = rest }
-  end
-  return fields
-end
-
 local function type_of(field)
   if field.enum then return ALIASES[field.enum] .. "?" end
-  if field.items then return CLASSES[field.items] .. "[]?" end
+  if field.items then return ("leadping.%s[]?"):format(CLASSES[field.items]) end
   return field.type .. "?"
+end
+
+--- The fields that errors, responses, events and requests have in calls of each kind.
+local function fields_of_calls()
+  local found = { Error = {}, Response = {}, Event = {}, Request = {} }
+  local function note(class, value)
+    for name in pairs(value or {}) do found[class][name] = true end
+  end
+  local function note_results(_, err, response)
+    note("Error", err)
+    note("Response", response)
+  end
+  local client = mock.client {
+    on_event = function(event) note("Event", event) end,
+    answers = {
+      retried = { 503, 200 }, lost = "timeout",
+      limited = { status = 429, headers = { ["Retry-After"] = "1000" } },
+    },
+  }
+  for _, id in ipairs { "retried", "lost", "limited", ".." } do
+    note_results(client:clear_override(id))
+  end
+  for _, selection, err, response in client:clear_overrides { "retried", "limited" } do
+    note_results(selection, err, response)
+  end
+  note_results(leadping.decode "no JSON")
+  note("Request", client:request("a"))
+  return found
 end
 
 describe("leadping.types", function()
   for object, class in pairs(CLASSES) do
     it("has the fields of " .. object .. " with their types, in the API's order", function()
-      local fields = fields_of(class)
+      local fields = classes.fields_of(class)
       assert.equal(#leadping.schema[object], #fields)
       for i, field in ipairs(leadping.schema[object]) do
         assert.equal(field.name, fields[i].name)
@@ -61,24 +68,24 @@ describe("leadping.types", function()
         expected[i] = ('"%s"'):format(value)
       end
       expected[#expected + 1] = "string"
-      assert.same(expected, block_behind("---@alias " .. alias, "---| "))
+      assert.same(expected, classes.block_behind("---@alias " .. alias, "---| "))
     end)
   end
 
   local placed = {}
 
   for _, row in ipairs {
-    { "leadping.CallOptions", function(option) return option.call end },
-    { "leadping.RunOptions: leadping.CallOptions", function(option) return option.run end },
-    { "leadping.ClientOptions: leadping.CallOptions",
+    { "CallOptions", function(option) return option.call end },
+    { "RunOptions: leadping.CallOptions", function(option) return option.run end },
+    { "ClientOptions: leadping.CallOptions",
       function(option) return not option.call and not option.run end },
   } do
-    it("has each option of " .. row[1]:match("^%S+[^:]") .. " with its words", function()
+    it("has each option of " .. row[1]:match("^%w+") .. " with its words", function()
       local expected = {}
       for _, option in ipairs(options.list) do
         if row[2](option) then expected[#expected + 1] = option end
       end
-      local fields = fields_of(row[1])
+      local fields = classes.fields_of(row[1])
       assert.equal(#expected, #fields)
       for i, option in ipairs(expected) do
         placed[option.name] = true
@@ -91,6 +98,14 @@ describe("leadping.types", function()
   it("has no option twice and leaves none out", function()
     for _, option in ipairs(options.list) do assert.is_true(placed[option.name], option.name) end
   end)
+
+  for class, found in pairs(fields_of_calls()) do
+    it(("has each field of %s that calls give, and no other"):format(class), function()
+      local declared = {}
+      for _, name in ipairs(classes.names_of(class)) do declared[name] = true end
+      assert.same(declared, found)
+    end)
+  end
 
   it("can be loaded, and says nothing", function()
     assert.is_true(require "leadping.types")

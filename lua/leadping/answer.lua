@@ -12,6 +12,7 @@ local text = require "leadping.text"
 local answer = {}
 
 local SAMPLE_BYTES = 120
+local LEFT_OUT = "[left out: it repeats the key, escaped]"
 
 local KINDS = {
   [400] = "bad_request", [401] = "unauthorized", [403] = "forbidden",
@@ -155,6 +156,7 @@ end
 --- Takes a key out of an answer that repeats it, so that no error carries it.
 local function redact(response, key)
   response.body = text.redact(response.body, key)
+  if text.hides(response.body, key) then response.body = LEFT_OUT end
   for name, value in pairs(response.headers) do
     response.headers[name] = text.redact(value, key)
   end

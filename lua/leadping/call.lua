@@ -8,17 +8,10 @@ local answer = require "leadping.answer"
 local core = require "leadping.core"
 local errors = require "leadping.errors"
 local failure = require "leadping.failure"
+local interrupt = require "leadping.interrupt"
 local request = require "leadping.request"
 local retry = require "leadping.retry"
 local settings = require "leadping.settings"
-
----@class leadping.Response
----@field status integer
----@field headers table<string, string> found by name in any case
----@field body string the text as received
----@field attempts integer
----@field elapsed number seconds from the call to its end
----@field reasons string[] why each attempt but the last was tried again
 
 local Call = {
   postponed = 0, -- attempts that cost no retry
@@ -56,10 +49,9 @@ local function notify(self, name, fields)
   if not ok and not self.hook_error then self.hook_error = { raised } end
 end
 
---- Whether the hook was stopped by Ctrl-C: the text is that of lua.c.
+--- Whether the hook was stopped by Ctrl-C.
 local function is_interrupted(self)
-  local raised = self.hook_error and self.hook_error[1]
-  return type(raised) == "string" and raised:find("interrupted!$") ~= nil
+  return self.hook_error ~= nil and interrupt.is(self.hook_error[1])
 end
 
 -- settling -------------------------------------------------------------------
@@ -129,7 +121,7 @@ end
 local function try_again(self, fields, delay)
   local reason = reason_of(fields)
   self.last = fields
-  self.reasons = self.reasons or {} -- why each attempt but the last was tried again
+  self.reasons = self.reasons or {} -- why each attempt was to be tried again
   self.reasons[#self.reasons + 1] = reason
   self.due = self.context.clock() + delay
   if not self.context.listener then return end

@@ -19,10 +19,7 @@ for name, texts in pairs(codec.schema.enums) do
   for _, value in ipairs(texts) do known_texts[name][value] = true end
 end
 
---- Whether an enum of the API has that text, as far as this version knows.
----@param enum "healthStatus"|"selectionReason"
----@param value any false for everything that is not one of the texts, also nil
----@return boolean
+--- leadping.is_known.
 function codec.is_known(enum, value)
   local texts = known_texts[enum]
   if not texts then
@@ -178,11 +175,9 @@ function encode_schema_object(object, name, path)
   return "{" .. table.concat(members, ",") .. "}"
 end
 
---- Encodes a selection: every documented field, null where it is nil, and the
--- unknown fields behind them. The inverse of decode.
--- Raises where a field has a type that the API's does not.
+--- leadping.encode.
 ---@param selection table
----@return string json
+---@return string json_text
 function codec.encode(selection)
   if type(selection) ~= "table" then
     error(("bad argument #1 to 'encode' (table expected, got %s)")

@@ -5,6 +5,7 @@
 
 local core = require "leadping.core"
 local events = require "leadping.events"
+local interrupt = require "leadping.interrupt"
 local loops = require "leadping.loops"
 local pace = require "leadping.pace"
 local retry = require "leadping.retry"
@@ -94,11 +95,13 @@ end
 
 -- results --------------------------------------------------------------------
 
---- What a loop is running is not the stream's caller: an error is for that one.
+--- Who takes results need not be the stream's caller: an error is for that one.
+-- Ctrl-C is for who runs now; in a loop, that is nobody.
 local function give(self, stream, call, result)
-  if self.loop.wait then return stream:take(call, result) end
   local ok, raised = pcall(stream.take, stream, call, result)
-  if not ok then stream.raised = { raised } end
+  if ok then return end
+  stream.raised = stream.raised or { raised }
+  if self.loop.wait and interrupt.is(raised) then error(raised, 0) end
 end
 
 local function wake_later(self, stream)

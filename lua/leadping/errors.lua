@@ -41,16 +41,17 @@ end
 ---@class leadping.Error
 ---@field kind leadping.Kind
 ---@field message string for people; may change between versions
----@field outcome leadping.Outcome what is known of the override
+---@field outcome leadping.Outcome? what is known of the override; nil from leadping.decode
 ---@field retryable boolean whether the same call may work later
 ---@field status integer? of the answer, where there was one
 ---@field problem table? members of the problem details (RFC 9457)
 ---@field retry_after number? seconds that the server asks to wait
 ---@field attempts integer? how often the request was tried
 ---@field elapsed number? seconds from the call to its end
----@field reasons string[]? why each attempt but the last was tried again
+---@field reasons string[]? why each attempt was to be tried again
 ---@field response leadping.Response? the answer, where it came whole
 ---@field conversation_id string?
+---@field ends_run boolean? clear_overrides: whether no further id is sent
 
 --- Makes an error of a table of the fields above, which becomes the error. The
 -- message may quote a server, so it is escaped here.

@@ -9,13 +9,11 @@ local core = require "leadping.core"
 local errors = require "leadping.errors"
 
 local leadping = {
+  --- Name and version.
   _VERSION = "leadping " .. core.version,
 
   --- Fields and enum texts, in the API's order. The program's own copy.
   schema = core.schema(),
-
-  encode = codec.encode,
-  is_known = codec.is_known,
 }
 
 local function check_dot(first, name)
@@ -24,7 +22,10 @@ local function check_dot(first, name)
   end
 end
 
---- Makes a client. See leadping.client for options and results.
+--- Makes a client.
+---@param options leadping.ClientOptions?
+---@return leadping.Client? client
+---@return leadping.Error? err no_api_key
 function leadping.new(options)
   check_dot(options, "new")
   return Client.new(options)
@@ -33,7 +34,12 @@ end
 local default_client
 
 --- Clears an override with a client made from the environment at the first
--- use. See leadping.client for arguments and results.
+-- use. See leadping.client.
+---@param id string the conversation's id, as the API gives it, not escaped
+---@param options leadping.CallOptions?
+---@return leadping.Selection? selection the number that is chosen now
+---@return leadping.Error? err
+---@return leadping.Response? response the last answer, where one came whole
 function leadping.clear_override(id, options)
   check_dot(id, "clear_override")
   if not default_client then
@@ -59,5 +65,18 @@ function leadping.decode(json_text)
     kind = "decode", message = "not an OutgoingNumberSelection: " .. message,
   }
 end
+
+--- Encodes a selection: every documented field, null where it is nil, and the
+-- unknown fields behind them. The inverse of decode. Raises where a field has a
+-- type that the API's does not.
+---@param selection table
+---@return string json_text
+leadping.encode = codec.encode
+
+--- Whether an enum of the API has that text, as far as this version knows.
+---@param enum "healthStatus"|"selectionReason"
+---@param text any false for everything that is not one of the texts, also nil
+---@return boolean
+leadping.is_known = codec.is_known
 
 return leadping

@@ -12,9 +12,6 @@ request.METHOD = "DELETE"
 local PATH_BEFORE, PATH_BEHIND = "/phone-numbers/outgoing/conversation/", "/override"
 
 ---@class leadping.Request
----@field method string "DELETE"
----@field url string
----@field headers table<string, string> the key among them
 local Request = { __name = "leadping.request" }
 
 --- Shows no header: the key is one.

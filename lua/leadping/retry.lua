@@ -89,12 +89,19 @@ end
 
 -- Retry-After ----------------------------------------------------------------
 
---- Headers of one name arrive joined by ", ": equal ones count as one.
+local JOINT = ", "
+
+--- Headers of one name arrive joined: equal ones count as one. A date holds that
+-- joint itself, so the first of them may end at any.
 local function without_repetition(text)
-  local half = (#text - 2) / 2
-  if half >= 1 and half % 1 == 0
-    and text == text:sub(1, half) .. ", " .. text:sub(1, half) then
-    return text:sub(1, half)
+  local joined = text .. JOINT
+  local first, last = joined:find(JOINT, 1, true)
+  while last < #joined do
+    local count = #joined / last
+    if first > 1 and count % 1 == 0 and joined == joined:sub(1, last):rep(count) then
+      return joined:sub(1, first - 1)
+    end
+    first, last = joined:find(JOINT, last + 1, true)
   end
   return text
 end

@@ -4,6 +4,7 @@
 -- MIT, see LICENSE.
 
 local Call = require "leadping.call"
+local interrupt = require "leadping.interrupt"
 local protect = require "leadping.protect"
 
 -- One call goes out at once; what a run decides is in leadping.run.
@@ -71,28 +72,15 @@ local function start_due(self)
   end
 end
 
---- A pcall in which a waiter can wait.
-local function get_pcall(self)
-  return self.waiter and protect.pcall or pcall
-end
-
 --- Neither for more than can be in flight, nor for more than is taken from here.
 local function has_room(self)
   return self.busy < self.slots and self.ready < self.slots and not self.exhausted
 end
 
---- The next id; none behind one that could not be had, the error of which comes
--- when what is done has been given out.
-local function ask_for_id(self)
-  local ok, id = get_pcall(self)(self.next_id, self)
-  if not ok then self.raised = self.raised or { id } end
-  return ok and id or nil
-end
-
 --- Ids are asked for one at a time, when they can be sent.
 local function start_new(self)
   while has_room(self) and self.run:may_send() do
-    local id = ask_for_id(self)
+    local id = self:next_id()
     if id == nil then
       self.exhausted = true
     else
@@ -100,6 +88,26 @@ local function start_new(self)
       start(self, Call.new(self.engine, id, self.limits, self))
     end
   end
+end
+
+--- A pcall in which a waiter can wait.
+local function get_pcall(self)
+  return self.waiter and protect.pcall or pcall
+end
+
+local function send_due_and_new(self)
+  start_due(self)
+  start_new(self)
+end
+
+--- Sends what may be sent. An error of the ids or of the key's function is kept
+-- until what is done has been given out; Ctrl-C comes at once.
+local function send(self)
+  if self.raised then return end
+  local ok, raised = get_pcall(self)(send_due_and_new, self)
+  if ok then return end
+  self.raised = { raised }
+  if interrupt.is(raised) then error(raised, 0) end
 end
 
 --- Seconds until the first of the delayed calls is due; nil where there is none.
@@ -142,9 +150,9 @@ end
 local function next_settled(self)
   while not self.cancelled do
     if self.run.ended then settle_delayed(self, Call.give_up) end
-    start_due(self)
-    start_new(self)
     local call = take_settled(self)
+    send(self)
+    call = call or take_settled(self)
     if call then return call end
     if self.raised then error(self.raised[1], 0) end
     if is_over(self) then return nil end

@@ -51,7 +51,22 @@ function text.redact(value, secret)
   return (value:gsub(secret:gsub("%p", "%%%0"), "[key]"))
 end
 
---- Does so in every string of a decoded JSON value, names included.
+--- What a JSON escape stands for (RFC 8259, section 7); a letter of a secret is
+-- none of those that are not handled here.
+local function unescape(letter, digits)
+  if letter ~= "u" or #digits < 4 then return letter .. digits end
+  local code = tonumber(digits, 16)
+  return code < 128 and string.char(code) or nil
+end
+
+--- Whether a text repeats a secret in JSON's escapes, be it JSON or not.
+function text.hides(value, secret)
+  if not secret or not value:find("\\", 1, true) then return false end
+  local plain = value:gsub("\\(.)(%x?%x?%x?%x?)", unescape)
+  return plain:find(secret, 1, true) ~= nil
+end
+
+--- Replaces it in every string of a decoded JSON value, names included.
 function text.redact_all(value, secret)
   if type(value) == "string" then return text.redact(value, secret) end
   if type(value) ~= "table" or not secret then return value end

@@ -1,5 +1,5 @@
 -- leadping.types: what an editor with LuaCATS (lua-language-server) is told of the
--- tables that scripts see and that no code here declares: the API's, and options.
+-- tables that scripts see: the API's, requests and responses, and options.
 -- Nothing loads this file. spec/types_spec.lua holds it to schema and options.
 -- MIT, see LICENSE.
 
@@ -62,6 +62,21 @@
 ---@field campaignId string?
 ---@field sourceId string?
 ---@field eligibleNumbers leadping.EligibleNumber[]?
+
+-- What is sent and received.
+
+---@class leadping.Request
+---@field method string "DELETE"
+---@field url string
+---@field headers table<string, string> the key among them
+
+---@class leadping.Response
+---@field status integer
+---@field headers table<string, string> found by name in any case
+---@field body string the text as received; in errors without the key
+---@field attempts integer? nil from client:response, as are the next two
+---@field elapsed number? seconds from the call to its end
+---@field reasons string[]? why each attempt was to be tried again
 
 -- Options, all optional; their defaults are in leadping.options and the README.
 

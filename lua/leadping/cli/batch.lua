@@ -29,6 +29,7 @@ function Batch.new(with)
     is_unread = false, -- stdout's reader is gone
     error = nil, -- of the last result
     ended_by = nil, -- the error that ended the run early
+    is_over = false,
   }, Batch)
 end
 
@@ -96,13 +97,13 @@ local function take(self, id, selection, err, response)
   progress:show()
 end
 
---- What is to happen at a signal. Runs between any two instructions of Lua.
+--- What is to happen at a signal. Runs between any two instructions of Lua. A
+-- run that is over has nothing to stop.
 local function interrupt(self, signal, times)
+  if times > 1 then output.abandon() end
+  if self.is_over then return end
   self.signal = self.signal or signal
-  if times > 1 then
-    output.abandon()
-    return self.run:cancel()
-  end
+  if times > 1 then return self.run:cancel() end
   self.run:stop()
   local in_flight = count(self.in_flight)
   if in_flight == 0 or not system.isatty(io.stderr) then return end
@@ -125,7 +126,8 @@ local function take_dropped(self)
   end
 end
 
---- Sends all that is pending.
+--- Sends all that is pending. Signals are caught from here on: the caller
+-- releases them.
 function Batch:send()
   local with = self.with
   local next_result, state, control, run = with.client:clear_overrides(
@@ -136,9 +138,9 @@ function Batch:send()
   for id, selection, err, response in next_result, state, control do
     take(self, id, selection, err, response)
   end
+  self.is_over = true
   take_dropped(self)
   with.progress:erase()
-  system.release()
 end
 
 --- How it ended, for exits.status.

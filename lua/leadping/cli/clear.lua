@@ -23,6 +23,11 @@ local words = require "leadping.cli.words"
 local clear = {
   name = "clear",
   summary = "clear the overrides of one or many conversations",
+  examples = [[
+Examples:
+   leadping clear conv_20481
+   leadping clear --file leads.csv --column lead_id --journal run.journal
+   leadping clear --resume --journal run.journal]],
 }
 
 function clear.define(command)
@@ -140,7 +145,9 @@ function clear.run(given)
   local batch = new_batch(given, account, found)
   batch:send()
   account:close()
-  return finish.report(batch, given, base_url, list and list.duplicates or 0)
+  local status = finish.report(batch, given, base_url, list and list.duplicates or 0)
+  core.system.release() -- a signal must not end what is said, nor a journal in the middle
+  return status
 end
 
 return clear

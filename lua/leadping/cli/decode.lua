@@ -23,7 +23,7 @@ local SAMPLE_BYTES = 40
 
 function decode.define(command)
   command:usage("Usage: leadping decode [OPTIONS] [FILE]")
-  command:argument("FILE", "the body of an answer; stdin without it, or with -")
+  command:argument("FILE", "an answer's body; stdin without it, or with -")
     :args("?"):target("file")
   command:flag("--json", "the selection and the findings as one JSON object")
 end

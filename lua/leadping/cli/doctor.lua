@@ -78,7 +78,8 @@ local function new_ask(values, found)
     if not (has_key and found) then headers.Authorization = nil end
     return read_reply(run_session(session, {
       method = method, url = url, headers = headers, max_body = values.max_body,
-      timeout = values.attempt_timeout, connect_timeout = values.connect_timeout,
+      timeout = math.min(values.attempt_timeout, values.timeout),
+      connect_timeout = values.connect_timeout,
     }), found)
   end
 end
@@ -96,7 +97,7 @@ end
 --- Prints a check; the exit code that it asks for.
 local function show(check)
   local is_written, message = output.write(("%-7s  %-11s  %s"):format(check.state, check.name,
-    text.escape(check.found)))
+    flags.spell(text.escape(check.found))))
   if message then exits.refuse(exits.DISK, message) end
   return is_written and check.code or exits.DONE
 end

@@ -6,6 +6,7 @@
 local exits = require "leadping.cli.exits"
 local handover = require "leadping.cli.handover"
 local output = require "leadping.cli.output"
+local report = require "leadping.cli.report"
 local system = require "leadping.core".system
 local terminal = require "leadping.cli.terminal"
 
@@ -32,7 +33,7 @@ end
 local SIGNALS = { SIGINT = "interrupted", SIGTERM = "terminated" }
 
 local function describe_error(err)
-  return err and (tostring(err):gsub("^leadping: ", ""))
+  return err and report.describe(err)
 end
 
 --- Why the run ended before its last id; nil where it did not.
@@ -43,9 +44,14 @@ local function reason(batch)
   return describe_error(batch.ended_by)
 end
 
+--- Whether no override is cleared, or may be.
+local function is_untouched(sums)
+  return sums.done + sums.applied + sums.unknown == 0
+end
+
 --- Says how to go on with what is left.
 local function hand_over(batch, given, base_url)
-  if batch.sums.done + batch.sums.unknown == 0 and not given.journal then
+  if is_untouched(batch.sums) and not given.journal then
     terminal.say("nothing was cleared: to start again, give the same command")
   else
     terminal.say(handover.describe(given, batch.with.journal, base_url))

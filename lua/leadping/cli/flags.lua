@@ -25,6 +25,17 @@ local function flag_of(name)
   return "--" .. name:gsub("_", "-")
 end
 
+local spelled = {}
+for _, names in ipairs { CLIENT, RUN } do
+  for _, name in ipairs(names) do spelled[name] = flag_of(name) end
+end
+
+--- A message of the library, with the names of its options as flags. Those that
+-- are words as well are left: "timeout".
+function flags.spell(message)
+  return (message:gsub("%f[%w_]%l+_[%l_]+%f[^%w_]", spelled))
+end
+
 --- What is wrong with an option, in the words of flags.
 local function in_flags(message)
   message = message:gsub("option 'api_key'", "the API key")
@@ -83,7 +94,7 @@ end
 
 --- Which ids the command is about.
 function flags.ids(command)
-  command:argument("ID", "conversation ids; behind -- they may begin with -")
+  command:argument("ID", "ids of conversations; behind -- they may begin with -")
     :args("*"):target("id")
   command:group("Which ids",
     command:option("--file", "ids from this file too, - for stdin"):argname("FILE")

@@ -9,16 +9,29 @@ local words = require "leadping.cli.words"
 
 local handover = {}
 
---- Writes what memory holds to a new journal in the current directory.
+local NAMES = 9 -- for runs that end in the same second
+
+--- Opens a new journal in the current directory.
+---@return table? opened
+---@return string path what is wrong where there is none
+local function open_journal(options)
+  local name, wrong = os.date "leadping-%Y%m%d-%H%M%S", nil
+  for i = 1, NAMES do
+    local path = ("%s%s.journal"):format(name, i > 1 and "-" .. i or "")
+    local opened, message = journal.open(path, options)
+    if opened then return opened, path end
+    wrong = wrong or message
+  end
+  return nil, (wrong:gsub("; nothing was sent$", "")) -- which is so where a run begins
+end
+
+--- Writes what memory holds to a new journal.
 ---@return string? path
 ---@return string? message
 local function write_journal(memory, base_url)
-  local path = os.date("leadping-%Y%m%d-%H%M%S.journal")
-  local opened, message = journal.open(path,
-    { base_url = base_url, ids = memory.pending, sync = false })
-  if not opened then return nil, message end
-  local done
-  done, message = memory:copy(opened)
+  local opened, path = open_journal { base_url = base_url, ids = memory.pending, sync = false }
+  if not opened then return nil, path end
+  local done, message = memory:copy(opened)
   if done then done, message = opened:close() end
   if done then return path end
   return nil, message

@@ -247,14 +247,17 @@ end
 local function collect(list, given)
   local wrong = check_options(given)
   if wrong then return wrong end
-  for i, id in ipairs(given.id) do list:add(id, "argument", i) end
+  for i, id in ipairs(given.id) do
+    if id == "-" then return "ids from stdin are read by --file -" end
+    list:add(id, "argument", i)
+  end
   return given.file and add_file(list, given) or describe_problems(list)
 end
 
 local function check_any(list, given)
   if #list.ids > 0 then return nil end
   if given.file then return ("no ids in %s"):format(given.file) end
-  return "no ids: give them as arguments, or --file FILE with one a line"
+  return "no ids: give them as arguments, or --file FILE (- for stdin) with one a line"
 end
 
 --- Ends the command where there are more ids than --max.

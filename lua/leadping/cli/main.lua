@@ -4,6 +4,7 @@
 -- MIT, see LICENSE.
 
 local exits = require "leadping.cli.exits"
+local interrupt = require "leadping.interrupt"
 local leadping = require "leadping"
 local output = require "leadping.cli.output"
 local system = require "leadping.core".system
@@ -33,16 +34,11 @@ local function dispatch(arguments)
   end
 end
 
---- Whether lua.c has raised it at Ctrl-C.
-local function is_interrupt(raised)
-  return type(raised) == "string" and raised:find("interrupted!$") ~= nil
-end
-
 --- What is neither a refusal nor Ctrl-C is a mistake of ours, whose traceback is
 -- for us alone.
 local function describe_raised(raised)
   if exits.is_refusal(raised) then return raised end
-  if is_interrupt(raised) then
+  if interrupt.is(raised) then
     return { status = exits.INTERRUPTED, message = "interrupted" }
   end
   local message = "internal error: " .. tostring(raised)

@@ -21,9 +21,10 @@ Examples:
    leadping clear --file ids.txt --journal ids.journal
    leadping clear --resume --journal ids.journal]]
 
-local KEY = "The API key comes from --key-file, LEADPING_API_KEY or a prompt; no flag takes\n"
-  .. "the key itself. LEADPING_BASE_URL, LEADPING_LOG, NO_COLOR, SSL_CERT_FILE and the usual\n"
-  .. "proxy variables are obeyed."
+local KEY = [[
+The API key comes from --key-file, LEADPING_API_KEY or a prompt; no flag takes
+the key itself. LEADPING_BASE_URL, LEADPING_LOG, NO_COLOR, SSL_CERT_FILE and
+the usual proxy variables are obeyed.]]
 
 --- Stops argparse in the middle, with what is to be returned.
 local function stop(answer)
@@ -36,8 +37,10 @@ local function add_help(command)
 end
 
 local function add_command(root, module)
+  local description = module.summary:gsub("^%l", string.upper) .. "."
+  if module.examples then description = description .. "\n\n" .. module.examples end
   local command = root:command(module.name):add_help(false):summary(module.summary)
-    :description(module.summary:gsub("^%l", string.upper) .. ".")
+    :description(description)
   module.define(command)
   add_help(command)
 end
@@ -55,16 +58,24 @@ local function new_root(modules)
   return root
 end
 
+local function takes_ids(command)
+  local first = command._arguments[1]
+  return first ~= nil and first._name == "ID"
+end
+
 --- argparse's message as one line, safe to print. It finds every flag of one
 -- letter like every other, and does not think of ids.
-local function one_line(message)
+local function one_line(command, message)
   local unknown = message:match("^unknown option '%-[^-]'")
-  if unknown then return text.escape(unknown) .. "; an id that begins with - goes behind --" end
-  return text.escape((message:gsub("\nDid you mean (.*)$", "; did you mean %1")))
+  if not unknown then
+    return text.escape((message:gsub("\nDid you mean (.*)$", "; did you mean %1")))
+  end
+  local hint = takes_ids(command) and "; an id that begins with - goes behind --" or ""
+  return text.escape(unknown) .. hint
 end
 
 local function wrong(command, message)
-  stop { wrong = ("%s (see %s --help)"):format(one_line(message),
+  stop { wrong = ("%s (see %s --help)"):format(one_line(command, message),
     command._parent and "leadping " .. command._name or "leadping") }
 end
 

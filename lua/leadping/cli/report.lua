@@ -4,6 +4,7 @@
 -- MIT, see LICENSE.
 
 local codec = require "leadping.codec"
+local flags = require "leadping.cli.flags"
 local json = require "leadping.json"
 local text = require "leadping.text"
 local words = require "leadping.cli.words"
@@ -55,10 +56,14 @@ local OVERRIDE = {
   unknown = "look at the conversation, or send it again",
 }
 
---- "not_found (404): the API knows no such conversation; the override stands"
+--- "not_found (404): the API knows no such conversation"
+function report.describe(err)
+  return flags.spell((tostring(err):gsub("^leadping: ", "")))
+end
+
+--- The same, and what is known of the override.
 local function describe_error(err)
-  local said = tostring(err):gsub("^leadping: ", "")
-  return ("%s; %s"):format(said, OVERRIDE[err.outcome])
+  return ("%s; %s"):format(report.describe(err), OVERRIDE[err.outcome])
 end
 
 local COLORS = { done = "\27[32m", failed = "\27[31m", unknown = "\27[33m" }
@@ -111,6 +116,7 @@ Sums.__index = Sums
 function report.sums()
   return setmetatable({
     done = 0, failed = 0, unknown = 0,
+    applied = 0, -- how many failed that are cleared all the same
     failed_kinds = {}, -- kind -> how many failed by it
     unknown_ids = {}, -- the first of them
     stuck = 0, -- how many cannot send
@@ -128,6 +134,7 @@ function Sums:add(id, selection, err)
   self[state] = self[state] + 1
   if state == "failed" then
     self.failed_kinds[err.kind] = (self.failed_kinds[err.kind] or 0) + 1
+    if err.outcome == "applied" then self.applied = self.applied + 1 end
   elseif state == "unknown" then
     add_bounded(self.unknown_ids, text.escape(id))
   elseif not selection.canSend then
@@ -180,6 +187,10 @@ function Sums:summary(not_sent, before, duplicates)
   end
   if self.failed > 0 then
     lines[#lines + 1] = "failed: " .. describe_kinds(self.failed_kinds)
+  end
+  if self.applied > 0 then
+    lines[#lines + 1] = ("cleared all the same, by an answer that cannot be read: %d")
+      :format(self.applied)
   end
   add_list(lines, "unknown: look at these conversations, or send them again",
     self.unknown_ids, self.unknown)

@@ -30,8 +30,7 @@ static const struct {
 
 /* Handlers belong to the process: one state at a time may have them. */
 static struct {
-  lua_State
-      *state; /* main thread of the one that catches; NULL: none. Atomic */
+  lua_State *state; /* its main thread, atomic; NULL: none catches */
   pthread_t thread; /* that runs it; read in handlers on any thread */
   struct sigaction before[COUNT];
   volatile sig_atomic_t last, times, seen;

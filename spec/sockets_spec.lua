@@ -18,11 +18,10 @@ end
 
 local function serve(connection, talks)
   connection:setmode("bn", "bn")
-  for line in connection:lines "*L" do
-    if line == "\r\n" then
-      answer(connection, "own")
-      if talks then answer(connection, cqueues.sleep(0.02) or "stray") end
-    end
+  while connection:xread "*L" do
+    repeat until connection:xread "*L" == "\r\n"
+    answer(connection, "own")
+    if talks then answer(connection, cqueues.sleep(0.02) or "stray") end
   end
 end
 
@@ -30,7 +29,7 @@ local function listen(host, talks)
   local server = socket.listen(host, 0)
   local _, _, port = server:localname()
   loop:wrap(function()
-    for connection in server:clients() do loop:wrap(serve, connection, talks) end
+    while true do loop:wrap(serve, server:accept(), talks) end
   end)
   return ("http://%s:%d/"):format(host:find ":" and "[" .. host .. "]" or host, port)
 end

@@ -154,15 +154,17 @@ int doorbell_accept(struct doorbell *bell)
 
 /* ---- ringing ---- */
 
-/* A full pipe rings already; a broken connection is its reader's to make
- * anew. */
+/* A full pipe rings already. A connection that cannot be rung through is ended,
+ * as its reader would wait; to make it anew is the reader's. */
 void doorbell_ring(struct doorbell *bell)
 {
   static const char byte = 1;
   ssize_t done = 0;
   if (bell->writer >= 0) done = write(bell->writer, &byte, 1);
-  if (bell->connection >= 0 && !bell->unheard)
+  if (bell->connection >= 0 && !bell->unheard) {
     bell->unheard = send(bell->connection, &byte, 1, MSG_NOSIGNAL) == 1;
+    if (!bell->unheard) close_one(&bell->connection);
+  }
   (void)done;
 }
 

@@ -132,15 +132,16 @@ static int is_at(struct socket *socket, int port)
   return socket->port && socket->port == port;
 }
 
+/* An address of no family, which a socket without a peer has, has no text. */
 static int has_peer(curl_socket_t fd, const char *ip)
 {
   struct sockaddr_storage address;
   socklen_t length = sizeof address;
-  char text[64];
-  if (getpeername(fd, (struct sockaddr *)&address, &length) != 0 ||
-      getnameinfo((struct sockaddr *)&address, length, text, sizeof text, NULL,
-                  0, NI_NUMERICHOST) != 0)
-    return 0;
+  char text[64] = "";
+  memset(&address, 0, sizeof address);
+  (void)getpeername(fd, (struct sockaddr *)&address, &length);
+  (void)getnameinfo((struct sockaddr *)&address, length, text, sizeof text,
+                    NULL, 0, NI_NUMERICHOST);
   text[strcspn(text, "%")] = '\0'; /* the interface, which libcurl leaves out */
   return strcmp(text, ip) == 0;
 }
@@ -148,12 +149,13 @@ static int has_peer(curl_socket_t fd, const char *ip)
 /* Several are at that port: to different peers, or closed by now. */
 static struct socket *find_peer(struct sockets *s, int port, const char *ip)
 {
+  struct socket *found = NULL;
   size_t i;
-  for (i = 0; i < s->count; i++)
+  for (i = 0; i < s->count && !found; i++)
     if (is_at(&s->list[i], port) && is_open(&s->list[i]) &&
         has_peer(s->list[i].fd, ip))
-      return &s->list[i];
-  return NULL;
+      found = &s->list[i];
+  return found;
 }
 
 /* The system is asked no more where the port alone tells, as nearly always. */

@@ -1,5 +1,5 @@
-/* same_port.c: from LD_PRELOAD, has all connections come from one local port.
- * The system takes it where they go to different peers.
+/* same_port.c: from LD_PRELOAD, has all connections but the first come from one
+ * local port. The system takes it where they go to different peers.
  * MIT, see LICENSE. */
 #define _GNU_SOURCE
 
@@ -10,6 +10,8 @@
 
 /* Both families have their port at that place. */
 static in_port_t port;
+
+static int connections;
 
 static void bind_to_port(int fd, sa_family_t family)
 {
@@ -31,6 +33,7 @@ int connect(int fd, __CONST_SOCKADDR_ARG to, socklen_t length)
   void *symbol = dlsym(RTLD_NEXT, "connect");
   sa_family_t family = to.__sockaddr__->sa_family;
   memcpy(&next, &symbol, sizeof next);
-  if (family == AF_INET || family == AF_INET6) bind_to_port(fd, family);
+  if ((family == AF_INET || family == AF_INET6) && connections++ > 0)
+    bind_to_port(fd, family);
   return next(fd, to, length);
 }

@@ -169,7 +169,7 @@ strict:
 
 lint: tools-lint strict
 	luacheck --quiet lua spec examples .luacheckrc
-	shellcheck .ci/install .ci/run spec/run spec/run-all spec/server/emulator \
+	shellcheck .ci/install .ci/run spec/run spec/run-all spec/find-key spec/server/emulator \
 	  spec/server/certificates spec/bench/run $(TORTURE_SCRIPTS) \
 	  examples/openresty/start examples/openresty/demo
 	clang-format --dry-run --Werror csrc/*.[ch] spec/*/*.[ch]

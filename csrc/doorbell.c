@@ -5,7 +5,6 @@
 #include "doorbell.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +12,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "descriptor.h"
+
 static void close_one(int *fd)
 {
   if (*fd >= 0) close(*fd);
   *fd = -1;
-}
-
-static int set_flags(int fd)
-{
-  return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
-         fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
 }
 
 void doorbell_init(struct doorbell *bell)
@@ -38,7 +33,7 @@ int doorbell_open_pipe(struct doorbell *bell)
   if (pipe(ends) != 0) return 0;
   bell->reader = ends[0];
   bell->writer = ends[1];
-  if (set_flags(ends[0]) && set_flags(ends[1])) return 1;
+  if (descriptor_prepare(ends[0]) && descriptor_prepare(ends[1])) return 1;
   close_one(&bell->reader);
   close_one(&bell->writer);
   return 0;
@@ -103,7 +98,7 @@ int doorbell_listen(struct doorbell *bell, const char *directory)
   bell->path = make_path(directory);
   if (!bell->path) return 0;
   bell->listener = socket(AF_UNIX, SOCK_STREAM, 0);
-  if (bell->listener >= 0 && set_flags(bell->listener) &&
+  if (bell->listener >= 0 && descriptor_prepare(bell->listener) &&
       bind_to(bell->listener, bell->path))
     return 1;
   error = errno;
@@ -127,13 +122,28 @@ static int is_own_process(int fd)
 #endif
 }
 
+/* Nobody has connected, or not for good. */
+static int may_go_on(int error)
+{
+  return error == EAGAIN || error == EINTR || error == ECONNABORTED;
+}
+
+/* Where accept cannot take a connection, it stays readable for as long as that
+ * lasts; so the listener is given up, which its peer sees. */
+static int accept_one(struct doorbell *bell)
+{
+  int fd = accept(bell->listener, NULL, NULL);
+  if (fd < 0 && !may_go_on(errno)) stop_listening(bell);
+  return fd;
+}
+
 int doorbell_accept(struct doorbell *bell)
 {
   int fd;
   if (bell->listener < 0) return 0;
-  fd = accept(bell->listener, NULL, NULL);
+  fd = accept_one(bell);
   if (fd < 0) return 0;
-  if (!set_flags(fd) || !is_own_process(fd)) {
+  if (!descriptor_prepare(fd) || !is_own_process(fd)) {
     close(fd);
     return 0;
   }
@@ -144,15 +154,17 @@ int doorbell_accept(struct doorbell *bell)
 
 /* ---- ringing ---- */
 
-/* A full pipe rings already; a broken connection is its reader's to make
- * anew. */
+/* A full pipe rings already. A connection that cannot be rung through is ended,
+ * as its reader would wait; to make it anew is the reader's. */
 void doorbell_ring(struct doorbell *bell)
 {
   static const char byte = 1;
   ssize_t done = 0;
   if (bell->writer >= 0) done = write(bell->writer, &byte, 1);
-  if (bell->connection >= 0 && !bell->unheard)
+  if (bell->connection >= 0 && !bell->unheard) {
     bell->unheard = send(bell->connection, &byte, 1, MSG_NOSIGNAL) == 1;
+    if (!bell->unheard) close_one(&bell->connection);
+  }
   (void)done;
 }
 

@@ -27,7 +27,7 @@ int doorbell_open_pipe(struct doorbell *bell);
 int doorbell_listen(struct doorbell *bell, const char *directory);
 
 /* Takes the first connection of this very process and removes the path.
- * 1 where one was taken. */
+ * 1 where one was taken. Where none can be, it stops listening. */
 int doorbell_accept(struct doorbell *bell);
 
 void doorbell_ring(struct doorbell *bell);

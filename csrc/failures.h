@@ -23,7 +23,6 @@
   FAILURE(CURLE_SSL_CLIENTCERT, "tls", 0)                                      \
   FAILURE(CURLE_BAD_CONTENT_ENCODING, "decode", 0)                             \
   FAILURE(CURLE_UNSUPPORTED_PROTOCOL, "connection", 0)                         \
-  FAILURE(CURLE_URL_MALFORMAT, "connection", 0)                                \
-  FAILURE(CURLE_COULDNT_RESOLVE_PROXY, "connection", 0)
+  FAILURE(CURLE_URL_MALFORMAT, "connection", 0)
 
 #endif

@@ -14,8 +14,8 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t left = PTHREAD_COND_INITIALIZER;
-static int watching, closed, forking;
-static int inside; /* how many threads */
+static int watching, closed;
+static int forking, inside; /* how many threads */
 
 static void close_gate(void)
 {
@@ -71,7 +71,7 @@ void gate_before_fork(void)
   struct timespec until;
   int late = 0;
   pthread_mutex_lock(&lock);
-  forking = 1;
+  forking++;
   clock_gettime(CLOCK_REALTIME, &until);
   until.tv_sec += FORK_WAIT;
   while (inside > 0 && !late)
@@ -80,7 +80,7 @@ void gate_before_fork(void)
 
 void gate_after_fork(void)
 {
-  forking = 0;
+  forking--;
   pthread_cond_broadcast(&left);
   pthread_mutex_unlock(&lock);
 }

@@ -9,8 +9,9 @@
 /* Has exit() close the gate; 0 where that cannot be had. Once is enough. */
 int gate_watch_exit(void);
 
-/* What is between the two is over before exit() goes on. A thread that comes
- * to a closed gate stays there. */
+/* What is between the two is over before exit() goes on; a fork waits for it
+ * too, though not for long. A thread that comes meanwhile waits for the fork's
+ * end; at a gate that exit() has closed it stays. */
 void gate_enter(void);
 void gate_leave(void);
 

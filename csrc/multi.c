@@ -163,14 +163,14 @@ static void collect_finished(struct multi *m)
  * all. */
 static CURLMcode perform(struct multi *m, int *wait)
 {
-  unsigned long joined = m->sockets.joined;
+  unsigned long before = m->sockets.requests;
   int running;
   CURLMcode code;
   stop_cancelled(m);
   start_submitted(m);
   code = curl_multi_perform(m->curl, &running);
   collect_finished(m);
-  if (m->sockets.joined - joined > 1 && *wait > WAIT_AFTER_MANY)
+  if (m->sockets.requests - before > 1 && *wait > WAIT_AFTER_MANY)
     *wait = WAIT_AFTER_MANY;
   return code;
 }

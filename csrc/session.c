@@ -37,10 +37,22 @@ static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 /* How often this process is a child of one that had loaded the module. */
 static unsigned forks;
 
+/* A thread that the child does not have may have held the lock. */
 static void count_fork(void)
 {
   forks++;
+  pthread_mutex_init(&start_lock, NULL);
   gate_in_child();
+}
+
+/* Behind the gate: a child has no use for a libcurl that is half started. */
+static int init_curl(void)
+{
+  int done;
+  gate_enter();
+  done = curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK;
+  gate_leave();
+  return done;
 }
 
 /* Once for the process; where it failed, the next call tries again. Never
@@ -50,11 +62,11 @@ static int start_curl(void)
   static int started, counting;
   int done;
   pthread_mutex_lock(&start_lock);
-  if (!started) started = curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK;
   if (!counting)
     counting =
         pthread_atfork(gate_before_fork, gate_after_fork, count_fork) == 0;
-  done = started && counting;
+  if (counting && !started) started = init_curl();
+  done = started;
   pthread_mutex_unlock(&start_lock);
   return done;
 }

@@ -29,9 +29,8 @@ static const struct {
 #define COUNT (sizeof signals / sizeof signals[0])
 
 /* Handlers belong to the process: one state at a time may have them. */
-static pthread_mutex_t claim_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
-  lua_State *state; /* main thread of the state that catches; NULL: none */
+  lua_State *state; /* its main thread, atomic; NULL: none catches */
   pthread_t thread; /* that runs it; read in handlers on any thread */
   struct sigaction before[COUNT];
   volatile sig_atomic_t last, times, seen;
@@ -141,27 +140,23 @@ static void uninstall(void)
     sigaction(signals[i].number, &caught.before[i], NULL);
 }
 
-/* Makes that state the one that catches; 0 where there is one already. */
+/* Makes that state the one that catches; 0 where there is one already. Without
+ * a lock, which a forked child could inherit locked. */
 static int claim(lua_State *L)
 {
   pthread_t thread = pthread_self();
-  int is_free;
-  pthread_mutex_lock(&claim_lock);
-  is_free = !caught.state;
-  if (is_free) {
-    caught.state = L;
-    __atomic_store(&caught.thread, &thread, __ATOMIC_RELEASE);
-    caught.times = caught.seen = 0;
-  }
-  pthread_mutex_unlock(&claim_lock);
-  return is_free;
+  lua_State *none = NULL;
+  if (!__atomic_compare_exchange_n(&caught.state, &none, L, 0, __ATOMIC_ACQ_REL,
+                                   __ATOMIC_ACQUIRE))
+    return 0;
+  __atomic_store(&caught.thread, &thread, __ATOMIC_RELEASE);
+  caught.times = caught.seen = 0;
+  return 1;
 }
 
 static void give_up_claim(void)
 {
-  pthread_mutex_lock(&claim_lock);
-  caught.state = NULL;
-  pthread_mutex_unlock(&claim_lock);
+  __atomic_store_n(&caught.state, NULL, __ATOMIC_RELEASE);
 }
 
 static int is_catching(lua_State *L)

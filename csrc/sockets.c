@@ -5,7 +5,7 @@
 
 #include "sockets.h"
 
-#include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "descriptor.h"
 
 /* libcurl 7.88.0 to 8.2.0 close a socket that was still connecting without
  * on_close (github.com/curl/curl/pull/11439). Its number may then be another
@@ -50,15 +52,6 @@ static int reserve(struct sockets *s)
   return 1;
 }
 
-/* Programs that the process starts must not hold a connection open. libcurl
- * goes on with a socket that it could not make non-blocking, and then hangs in
- * recv beyond every timeout: so that is done, and checked, here. */
-static int set_flags(curl_socket_t fd)
-{
-  return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
-         fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
-}
-
 static void forget(struct sockets *s, curl_socket_t fd)
 {
   size_t i = 0;
@@ -87,6 +80,9 @@ static int is_open(const struct socket *socket)
          file.st_ino == socket->inode;
 }
 
+/* A program that the process starts must not hold a connection open. libcurl
+ * goes on with a socket that it could not make non-blocking, and then hangs in
+ * recv beyond every timeout: so that is done, and checked, here. */
 static curl_socket_t on_open(void *data, curlsocktype purpose,
                              struct curl_sockaddr *address)
 {
@@ -97,7 +93,7 @@ static curl_socket_t on_open(void *data, curlsocktype purpose,
   fd = socket(address->family, address->socktype, address->protocol);
   if (fd < 0) return fd; /* CURL_SOCKET_BAD too */
   forget(s, fd);
-  if (set_flags(fd) && add(s, fd)) return fd;
+  if (descriptor_prepare(fd) && add(s, fd)) return fd;
   close(fd);
   return CURL_SOCKET_BAD;
 }
@@ -130,14 +126,49 @@ static int local_port(curl_socket_t fd)
   return ntohs(address.ss_family == AF_INET6 ? v6->sin6_port : v4->sin_port);
 }
 
-static struct socket *find_port(struct sockets *s, int port)
+static int is_at(struct socket *socket, int port)
 {
+  if (!socket->port) socket->port = local_port(socket->fd);
+  return socket->port && socket->port == port;
+}
+
+/* An address of no family, which a socket without a peer has, has no text. */
+static int has_peer(curl_socket_t fd, const char *ip)
+{
+  struct sockaddr_storage address;
+  socklen_t length = sizeof address;
+  char text[64] = "";
+  memset(&address, 0, sizeof address);
+  (void)getpeername(fd, (struct sockaddr *)&address, &length);
+  (void)getnameinfo((struct sockaddr *)&address, length, text, sizeof text,
+                    NULL, 0, NI_NUMERICHOST);
+  text[strcspn(text, "%")] = '\0'; /* the interface, which libcurl leaves out */
+  return strcmp(text, ip) == 0;
+}
+
+/* Several are at that port: to different peers, or closed by now. */
+static struct socket *find_peer(struct sockets *s, int port, const char *ip)
+{
+  struct socket *found = NULL;
+  size_t i;
+  for (i = 0; i < s->count && !found; i++)
+    if (is_at(&s->list[i], port) && is_open(&s->list[i]) &&
+        has_peer(s->list[i].fd, ip))
+      found = &s->list[i];
+  return found;
+}
+
+/* The system is asked no more where the port alone tells, as nearly always. */
+static struct socket *find(struct sockets *s, int port, const char *ip)
+{
+  struct socket *found = NULL;
   size_t i;
   for (i = 0; i < s->count; i++) {
-    if (!s->list[i].port) s->list[i].port = local_port(s->list[i].fd);
-    if (s->list[i].port == port && is_open(&s->list[i])) return &s->list[i];
+    if (!is_at(&s->list[i], port)) continue;
+    if (found) return find_peer(s, port, ip);
+    found = &s->list[i];
   }
-  return NULL;
+  return found;
 }
 
 static struct socket *find_id(struct sockets *s, unsigned long id)
@@ -148,10 +179,10 @@ static struct socket *find_id(struct sockets *s, unsigned long id)
   return NULL;
 }
 
-void sockets_join(struct sockets *s, struct use *use, int port)
+void sockets_join(struct sockets *s, struct use *use, int port, const char *ip)
 {
-  struct socket *found = find_port(s, port);
-  s->joined++;
+  struct socket *found = find(s, port, ip);
+  s->requests++;
   use->id = 0;
   if (!found) return;
   use->id = found->id;

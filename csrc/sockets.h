@@ -16,7 +16,7 @@ struct sockets {
   struct socket *list; /* malloc's; NULL while there has been none */
   size_t count, capacity;
   unsigned long last_id;
-  unsigned long joined; /* how often one was */
+  unsigned long requests; /* that went out, their socket known or not */
 };
 
 /* A request's use of a socket, between sockets_join and sockets_leave. */
@@ -28,8 +28,9 @@ struct use {
 /* Has the handle's sockets opened and closed through the list. */
 CURLcode sockets_watch(struct sockets *sockets, CURL *easy);
 
-/* A request goes out on the socket of that local port. */
-void sockets_join(struct sockets *sockets, struct use *use, int port);
+/* A request goes out on the socket of that local port and that peer. */
+void sockets_join(struct sockets *sockets, struct use *use, int port,
+                  const char *ip);
 
 /* A part of the answer came. */
 void sockets_hear(struct sockets *sockets, const struct use *use);

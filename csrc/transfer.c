@@ -69,9 +69,9 @@ static int on_send(void *data, char *ip, char *local_ip, int port,
                    int local_port)
 {
   struct transfer *t = data;
-  (void)ip, (void)local_ip, (void)port;
+  (void)local_ip, (void)port;
   sockets_leave(t->sockets, &t->use, 0, 0);
-  sockets_join(t->sockets, &t->use, local_port);
+  sockets_join(t->sockets, &t->use, local_port, ip);
   t->sends++;
   return CURL_PREREQFUNC_OK;
 }

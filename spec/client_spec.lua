@@ -397,7 +397,8 @@ describe("a failure of the connection", function()
     finally(function() client:close() end)
     local _, err = client:clear_override(support.id(), { timeout = 5 })
     assert.equal("not_sent", err.outcome)
-    assert.matches("connection", err.kind)
+    assert.equal("connection", err.kind)
+    assert.is_true(err.retryable)
   end)
 
   for _, fault in ipairs { "close", "half", "garbage", "reset" } do

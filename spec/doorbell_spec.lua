@@ -142,6 +142,30 @@ describe("the doorbell", function()
     client:close()
   end)
 
+  it("is given up where no descriptor is left for it, and does not spin", function()
+    local path = os.tmpname()
+    finally(function() os.remove(path) end)
+    support.write(path, ([[
+      local core = require "leadping.core"
+      local session = core.session { proxy = "" }
+      local socket, path = require "cqueues.socket", session:listen %q
+      local files = {}
+      for file in function() return (io.open "/dev/null") end do files[#files + 1] = file end
+      table.remove(files):close() -- for this end
+      local client = socket.connect { path = path }
+      client:setmode("bn", "bn")
+      client:connect(5)
+      local started, used = core.clock(), os.clock()
+      while core.clock() < started + 0.3 do session:step(0.1) end
+      used = os.clock() - used
+      for _, file in ipairs(files) do file:close() end
+      started = core.clock()
+      print(pcall(client.xread, client, 1, nil, 5), core.clock() - started < 1, used < 0.1)
+      session:close()]]):format(directory))
+    local output = support.shell(("ulimit -n 50; exec %s %s"):format(support.lua, path))
+    assert.equal("false\ttrue\ttrue\n", output)
+  end)
+
   it("says why there can be none", function()
     local _, message = session:listen(directory .. "/missing")
     assert.equal("No such file or directory", message)

@@ -203,6 +203,21 @@ describe("a name look-up that hangs", function()
   end)
   teardown(function() os.remove(library) end)
 
+  it("ends at the deadline where the caller itself waits, and does not hold up the end", function()
+    local seconds, output, status = support.timed(support.run, [[
+      local leadping, clock = require "leadping", require("leadping.core").clock
+      local client = assert(leadping.new { base_url = "https://hangs.leadping.test" })
+      local started = clock()
+      local _, err = client:clear_override("a", { timeout = 0.4 })
+      local seconds = clock() - started
+      print(err.kind, err.outcome, seconds >= 0.39 and seconds < 0.45 or seconds)
+      client:close()
+    ]], { LD_PRELOAD = library })
+    assert.equal("timeout\tnot_sent\ttrue\n", output)
+    assert.equal(0, status)
+    assert.is_true(seconds < 2, seconds)
+  end)
+
   for _, name in ipairs { "luv", "cqueues", "socket", "polling" } do
     it(("holds up nothing else in %s"):format(name), function()
       local _, missing = loops.new(name)

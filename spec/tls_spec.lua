@@ -189,6 +189,17 @@ describe("a proxy", function()
     assert.is_nil(tostring(err):find("s3cret", 1, true))
   end)
 
+  it("whose name is not found may be found another time", function()
+    local client = support.client {
+      base_url = "https://api.example", proxy = "http://no-such-host.invalid:8080",
+    }
+    finally(function() client:close() end)
+    local _, err = client:clear_override("through", { timeout = 5 })
+    assert.equal("connection", err.kind)
+    assert.equal("not_sent", err.outcome)
+    assert.is_true(err.retryable)
+  end)
+
   it("in the environment whose URL is wrong is an error without its password", function()
     local output = support.run([[
       local client = require("leadping").new { base_url = "https://api.example" }

@@ -1,6 +1,7 @@
 -- coverage.lua: what gcov counted in csrc, against the list of exceptions.
 -- Usage: coverage.lua GCOV.json EXCEPTIONS FAILED; FAILED: how many runs failed
--- before. The list is exact: what is missing from it and what is too much fails.
+-- before. The list is exact: what is missing from it, what is too much, and what
+-- names what is not there, fails.
 -- MIT, see LICENSE.
 
 local cjson = require "cjson"
@@ -8,6 +9,7 @@ local cjson = require "cjson"
 local counts_path, list_path, failed = arg[1], arg[2], tonumber(arg[3])
 local passed = 0
 local unlisted = {} -- lines of text
+local there = {} -- what may be on the list: such a line -> true
 
 local function read_lines(path)
   local lines = {}
@@ -17,20 +19,23 @@ end
 
 --- The list: lines "FILE:FUNCTION: line|branch N of M: TEXT" and, indented below
 -- one or more of them, the reason. One that begins with "either way" is for what
--- the machine or chance decides: it need not be used.
+-- the machine or chance decides: it need not be used. An empty line ends a
+-- reason, and what is above the first is about the list.
 local function read_exceptions(path)
-  local exceptions, without = {}, {}
-  for _, line in ipairs(read_lines(path)) do
-    if line:find("^csrc/") then
-      without[#without + 1] = line
-    elseif line:find("^  %S") then
-      local use = line:find("^  either way") and "used" or "unused"
-      for _, key in ipairs(without) do exceptions[key] = use end
-      without = {}
-    end
+  local exceptions, places, reason, wrong = {}, {}, nil, {}
+  local function close()
+    if (#places > 0) ~= (reason ~= nil) then wrong[#wrong + 1] = places[1] or reason end
+    local either_way = reason and reason:find("^  either way")
+    for _, key in ipairs(places) do exceptions[key] = either_way and "used" or "unused" end
+    places, reason = {}, nil
   end
-  assert(#without == 0, "without a reason: " .. tostring(without[1]))
-  return exceptions
+  for _, line in ipairs(read_lines(path)) do
+    if line:find("^csrc/") then places[#places + 1] = line
+    elseif line:find("^  %S") then reason = reason or line
+    elseif line == "" then close() end
+  end
+  close()
+  return exceptions, wrong
 end
 
 local function trim(text) return text:match("^%s*(.-)%s*$") end
@@ -55,6 +60,7 @@ end
 
 --- Counts one thing that can be run; one that was not has to be on the list.
 local function add(tally, exceptions, count, key)
+  there[key] = true
   tally.all = tally.all + 1
   if count > 0 then
     tally.run = tally.run + 1
@@ -73,10 +79,11 @@ local function add_line(file, source, line, exceptions, lines, branches)
   local place = ("%s:%s: "):format(file.file, inside.name)
   local text = text_of(source, inside.start_line, line.line_number)
   add(lines, exceptions, line.count, ("%sline: %s"):format(place, text))
-  if line.count == 0 then return end -- a line that is not run takes no branch
   for i, branch in ipairs(line.branches) do
-    add(branches, exceptions, branch.count,
-      ("%sbranch %d of %d: %s"):format(place, i, #line.branches, text))
+    local key = ("%sbranch %d of %d: %s"):format(place, i, #line.branches, text)
+    there[key] = true
+    -- A line that is not run takes no branch.
+    if line.count > 0 then add(branches, exceptions, branch.count, key) end
   end
 end
 
@@ -110,7 +117,7 @@ local function read_files(path)
   return files
 end
 
-local exceptions = read_exceptions(list_path)
+local exceptions, wrong = read_exceptions(list_path)
 local all_lines, all_branches = new_tally(), new_tally()
 print(("%-20s %-32s %s"):format("file", "lines run", "branches taken"))
 for _, file in ipairs(read_files(counts_path)) do
@@ -133,12 +140,20 @@ local function report(heading, keys)
   for _, key in ipairs(keys) do print("  " .. key) end
 end
 
-local needless = {}
+--- The same for what must be empty.
+local function expect_none(heading, keys)
+  report(heading, keys)
+  if #keys == 0 then passed = passed + 1 else failed = failed + 1 end
+end
+
+local needless, stale = {}, {}
 for key, use in pairs(exceptions) do
-  if use == "unused" then needless[#needless + 1] = key end
+  if not there[key] then stale[#stale + 1] = key
+  elseif use == "unused" then needless[#needless + 1] = key end
 end
 report("FAILED: not run, and not on the list:", unlisted)
-report("FAILED: on the list, but run or gone:", needless)
-if #needless == 0 then passed = passed + 1 else failed = failed + 1 end
+expect_none("FAILED: on the list, but run:", needless)
+expect_none("FAILED: on the list, but not in the sources:", stale)
+expect_none("FAILED: places without a reason, or a reason without places:", wrong)
 print(("coverage: %d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0)

@@ -163,6 +163,37 @@ local function check_in_flight(place, name, pause)
   session:close()
 end
 
+--- What comes to have the number of a socket that libcurl (7.88.0 to 8.2.0) closed
+-- without a word: it still was connecting.
+local followers = {
+  ["nothing"] = function() return function() return true end end,
+  ["a file"] = function()
+    local file = assert(io.tmpfile())
+    return function() return file:write "kept" and file:flush() end
+  end,
+  ["another's connection"] = function()
+    local client = new_client "http"
+    call(client, id_of("followed", "before"))
+    return function() return client and host.sockets() == 1 end
+  end,
+}
+
+--- The child closes no descriptor that is no longer the session's.
+local function check_given_back(name)
+  local session = require("leadping.core").session {}
+  session:submit(session_request("http", "given-back"))
+  session:step(0)
+  session:cancel(1)
+  local is_whole = followers[name]()
+  local status = in_child(function()
+    session:close()
+    check(is_whole(), "kept")
+  end)
+  check(status == 0, ("followed by %s: status %d"):format(name, status))
+  session:close()
+  check(is_whole(), "kept by the parent")
+end
+
 --- A child that has a loop's client in flight: its own loop is its parent's, so
 -- that it must leave by os.exit, closing nothing.
 local function check_loop(name)
@@ -196,5 +227,6 @@ if arg[1] == "driven" then
   for _, name in ipairs { "luv", "cqueues", "socket" } do check_loop(name) end
 else
   for _, place in ipairs { "http", "tls" } do check_place(place) end
+  for name in pairs(followers) do check_given_back(name) end
 end
 print(("%d 0"):format(checks))

@@ -41,6 +41,11 @@ local function new_id(item_index, n)
   return "answer:" .. name, leadping.encode(body), path
 end
 
+local function new_loop(setting)
+  if setting.listening then return require "bell_loop" (faults, os.getenv "EMULATOR_DIR") end
+  return setting.driven and require "direct_loop" or nil
+end
+
 local function new_client(setting)
   local url = os.getenv(setting.url)
   if setting.host then url = url:gsub("127%.0%.0%.1", setting.host) end
@@ -49,7 +54,7 @@ local function new_client(setting)
     ca_file = setting.ca == "ca_file" and os.getenv "EMULATOR_CA" or nil,
     ca_path = setting.ca == "ca_path" and os.getenv "SYSCALLS_CA_PATH" or nil,
     allow_http = setting.host ~= nil, proxy = "",
-    loop = setting.driven and require "direct_loop" or nil,
+    loop = new_loop(setting),
   })
 end
 

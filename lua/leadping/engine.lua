@@ -281,7 +281,7 @@ function Engine:call(id, limits)
   self.idle = nil
   stream.only_id, stream.limits, stream.exhausted = id, limits, false
   local call = stream:result()
-  if not stream.cancelled then self.idle = stream end
+  if not stream.cancelled and not stream.raised then self.idle = stream end
   return call
 end
 

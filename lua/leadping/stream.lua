@@ -190,6 +190,7 @@ function Stream:result()
 end
 
 --- A new stream, of calls for the ids that next_id returns until it returns nil.
+-- All its fields are named here, so that no result is lost for lack of memory.
 ---@param engine table leadping.engine
 ---@param next_id fun(stream: table): string?
 ---@param limits table see Call.new
@@ -209,6 +210,7 @@ function Stream.new(engine, next_id, limits, slots, run)
     raised = nil, -- an error by one of its calls or by next_id, in a table
     first = nil, last = nil, -- of the settled calls, linked by `behind`
     delayed = nil, -- a list of calls, as soon as there is one
+    only_id = nil, -- of a stream of one; see leadping.engine
   }, Stream)
 end
 

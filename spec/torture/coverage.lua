@@ -1,7 +1,7 @@
 -- coverage.lua: what gcov counted in csrc, against the list of exceptions.
 -- Usage: coverage.lua GCOV.json EXCEPTIONS FAILED; FAILED: how many runs failed
--- before. The list is exact: what is missing from it, what is too much, and what
--- names what is not there, fails.
+-- before. What is missing from the list fails, and what names what is not there;
+-- what was run after all, as chance may have it, is shown.
 -- MIT, see LICENSE.
 
 local cjson = require "cjson"
@@ -18,15 +18,13 @@ local function read_lines(path)
 end
 
 --- The list: lines "FILE:FUNCTION: line|branch N of M: TEXT" and, indented below
--- one or more of them, the reason. One that begins with "either way" is for what
--- the machine or chance decides: it need not be used. An empty line ends a
--- reason, and what is above the first is about the list.
+-- one or more of them, the reason. An empty line ends a reason, and what is above
+-- the first is about the list.
 local function read_exceptions(path)
   local exceptions, places, reason, wrong = {}, {}, nil, {}
   local function close()
     if (#places > 0) ~= (reason ~= nil) then wrong[#wrong + 1] = places[1] or reason end
-    local either_way = reason and reason:find("^  either way")
-    for _, key in ipairs(places) do exceptions[key] = either_way and "used" or "unused" end
+    for _, key in ipairs(places) do exceptions[key] = "unused" end
     places, reason = {}, nil
   end
   for _, line in ipairs(read_lines(path)) do
@@ -152,7 +150,7 @@ for key, use in pairs(exceptions) do
   elseif use == "unused" then needless[#needless + 1] = key end
 end
 report("FAILED: not run, and not on the list:", unlisted)
-expect_none("FAILED: on the list, but run:", needless)
+report("on the list, and run this time:", needless)
 expect_none("FAILED: on the list, but not in the sources:", stale)
 expect_none("FAILED: places without a reason, or a reason without places:", wrong)
 print(("coverage: %d passed, %d failed"):format(passed, failed))

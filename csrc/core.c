@@ -36,8 +36,7 @@ static int core_random(lua_State *L)
   uint32_t bits;
   if (getentropy(&bits, sizeof bits) == 0)
     lua_pushnumber(L, (lua_Number)bits / 4294967296.0);
-  else
-    lua_pushnil(L);
+  else lua_pushnil(L);
   return 1;
 }
 

@@ -114,7 +114,7 @@ describe("memory", function()
       collectgarbage()
       return collectgarbage("count")
     end
-    local before = used_after(200)
+    local before = used_after(1000) -- by when LuaJIT has compiled what it will
     assert.is_true(used_after(1000) - before < 4, "KiB")
   end)
 end)

@@ -90,21 +90,22 @@ local function start_new(self)
   end
 end
 
---- A pcall in which a waiter can wait.
-local function get_pcall(self)
-  return self.waiter and protect.pcall or pcall
-end
-
 local function send_due_and_new(self)
   start_due(self)
   start_new(self)
+end
+
+--- Both may wait in a loop, so that on Lua 5.1 there is no pcall here.
+local function try_to_send(self)
+  if self.waiter and protect.pcall ~= pcall then return true, send_due_and_new(self) end
+  return pcall(send_due_and_new, self)
 end
 
 --- Sends what may be sent. An error of the ids or of the key's function is kept
 -- until what is done has been given out; Ctrl-C comes at once.
 local function send(self)
   if self.raised then return end
-  local ok, raised = get_pcall(self)(send_due_and_new, self)
+  local ok, raised = try_to_send(self)
   if ok then return end
   self.raised = { raised }
   if interrupt.is(raised) then error(raised, 0) end
@@ -182,7 +183,7 @@ function Stream:result()
   end
   self.waiter = self.engine:new_waiter()
   self.awaited = true
-  local ok, call = get_pcall(self)(next_settled, self)
+  local ok, call = (self.waiter and protect.pcall or pcall)(next_settled, self)
   self.awaited = false
   if not ok or (call and call.hook_error) then self:cancel() end
   if not ok then error(call, 0) end

@@ -277,11 +277,11 @@ end
 -- call that is made meanwhile, by a hook or in a coroutine, gets another.
 ---@return table call settled
 function Engine:call(id, limits)
-  local stream = self.idle or Stream.new(self, next_only_id, limits, 1)
-  self.idle = nil
+  local stream = self.spare_stream or Stream.new(self, next_only_id, limits, 1)
+  self.spare_stream = nil
   stream.only_id, stream.limits, stream.exhausted = id, limits, false
   local call = stream:result()
-  if not stream.cancelled and not stream.raised then self.idle = stream end
+  if not stream.cancelled and not stream.raised then self.spare_stream = stream end
   return call
 end
 

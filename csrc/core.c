@@ -28,15 +28,17 @@ static int core_clock(lua_State *L)
   return 1;
 }
 
-/* random() -> a number in [0, 1) | nil where the system gives none. For delays:
- * processes that start alike are not to wait alike, as with math.random of a
- * Lua that seeds it with a constant (5.1 to 5.3, LuaJIT). */
+/* random() -> a number in [0, 1). For delays: processes that start alike are not
+ * to wait alike, as with math.random of a Lua that seeds it with a constant (5.1
+ * to 5.3, LuaJIT). Where the system gives nothing, the clock's digits will do. */
 static int core_random(lua_State *L)
 {
+  struct timespec now = {0, 0};
   uint32_t bits;
-  if (getentropy(&bits, sizeof bits) == 0)
-    lua_pushnumber(L, (lua_Number)bits / 4294967296.0);
-  else lua_pushnil(L);
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  bits = (uint32_t)now.tv_nsec * 2654435761u; /* 2^32 divided golden */
+  (void)!getentropy(&bits, sizeof bits);
+  lua_pushnumber(L, (lua_Number)bits / 4294967296.0);
   return 1;
 }
 

@@ -25,8 +25,6 @@ local function get_loop(settings, with)
   return loops.get(settings.transport and "blocking" or settings.loop)
 end
 
-local function random() return core.random() or math.random() end
-
 --- A new engine.
 ---@param settings table see leadping.settings
 ---@param with table? what to use in place of the transport's clock (seconds,
@@ -40,7 +38,7 @@ function Engine.new(settings, with)
     listener = events.listener(settings),
     clock = with.clock or transport.clock(settings.transport),
     time = with.time or os.time,
-    random = with.random or random,
+    random = with.random or core.random,
     loop = get_loop(settings, with),
     calls = {}, -- session's id -> call
     in_flight = 0, -- how many those are, where there is a watcher

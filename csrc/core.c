@@ -28,9 +28,10 @@ static int core_clock(lua_State *L)
   return 1;
 }
 
-/* random() -> a number in [0, 1). For delays: processes that start alike are not
- * to wait alike, as with math.random of a Lua that seeds it with a constant (5.1
- * to 5.3, LuaJIT). Where the system gives nothing, the clock's digits will do. */
+/* random() -> a number in [0, 1). For delays: processes that start alike are
+ * not to wait alike, as with math.random of a Lua that seeds it with a constant
+ * (5.1 to 5.3, LuaJIT). Where the system gives nothing, the clock's digits will
+ * do. */
 static int core_random(lua_State *L)
 {
   struct timespec now = {0, 0};

@@ -32,7 +32,6 @@ static const struct {
 static struct {
   lua_State *state; /* its main thread, atomic; NULL: none catches */
   pthread_t thread; /* that runs it; read in handlers on any thread */
-  int is_ready;     /* the two above belong together; atomic */
   struct sigaction before[COUNT];
   volatile sig_atomic_t last, times, seen;
 } caught;
@@ -99,20 +98,19 @@ static void end_process(int number)
 
 static void note(int number)
 {
+  lua_State *L = __atomic_load_n(&caught.state, __ATOMIC_ACQUIRE);
   caught.last = number;
   caught.times++;
   if (caught.times - caught.seen > UNSEEN_MAX) end_process(number);
-  else lua_sethook(caught.state, tell, EVERY_EVENT, 1);
+  else lua_sethook(L, tell, EVERY_EVENT, 1);
 }
 
 /* A thread of libcurl's may be the one that gets the signal. It must not touch
- * Lua, so it passes the signal on. One that is delivered late, when another
- * state is about to catch, is nobody's. */
+ * Lua, so it passes the signal on. */
 static void on_signal(int number)
 {
   int error = errno;
   pthread_t thread;
-  if (!__atomic_load_n(&caught.is_ready, __ATOMIC_ACQUIRE)) return;
   __atomic_load(&caught.thread, &thread, __ATOMIC_ACQUIRE);
   if (pthread_equal(pthread_self(), thread)) note(number);
   else pthread_kill(thread, number);
@@ -154,13 +152,11 @@ static int claim(lua_State *L)
     return 0;
   __atomic_store(&caught.thread, &thread, __ATOMIC_RELEASE);
   caught.times = caught.seen = 0;
-  __atomic_store_n(&caught.is_ready, 1, __ATOMIC_RELEASE);
   return 1;
 }
 
 static void give_up_claim(void)
 {
-  __atomic_store_n(&caught.is_ready, 0, __ATOMIC_RELEASE);
   __atomic_store_n(&caught.state, NULL, __ATOMIC_RELEASE);
 }
 

@@ -382,12 +382,25 @@ describe("clear_overrides raises", function()
     end)
   end
 
-  it("where the loop comes to an id that is no string, naming its place", function()
+  for _, row in ipairs {
+    { { "a", "b", 7 }, "bad argument 'ids%[3%]' %(string expected, got number: use tostring%)" },
+    { { conv_1 = true }, "bad argument 'ids' %(an array of ids expected, got a table without" },
+  } do
+    it("for an array that is not all ids, before anything is sent: " .. row[2], function()
+      local _, mark = support.requests()
+      local ok, message = pcall(function() client:clear_overrides(row[1], FAST) end)
+      assert.is_false(ok)
+      assert.matches("^[^\n]*spec.lua:%d+: clear_overrides: " .. row[2], message)
+      assert.equal(0, #(support.requests(mark)))
+    end)
+  end
+
+  it("where an iterator gives an id that is no string, naming its place", function()
     local ok, message = pcall(function()
-      for _ in client:clear_overrides({ support.id(), support.id(), 7 }, FAST) do end -- luacheck: ignore
+      for _ in client:clear_overrides(each { support.id(), support.id(), 7 }, FAST) do end -- luacheck: ignore
     end)
     assert.is_false(ok)
-    assert.matches("bad argument 'ids' %(string expected, got number as id 3%)", message)
+    assert.matches("'ids, id 3' %(string expected, got number: use tostring%)", message)
   end)
 
   it("where stop and cancel are called without a colon", function()

@@ -356,8 +356,8 @@ describe("leadping clear: on stderr", function()
   end)
 
   it("is why one id failed", function()
-    assert_run({ status = 1, complaints = "leadping: unexpected_status (409): an answer that "
-      .. "this call does not have: Conflict: The emulator was asked for this.\n" },
+    assert_run({ status = 1, complaints = "leadping: unexpected_status (409): a status that "
+      .. "the API does not document for this call: Conflict: The emulator was asked for this.\n" },
       "clear fault:status-409")
   end)
 

@@ -453,7 +453,7 @@ describe("a bad call", function()
   local rows = {
     { "clear_override: bad argument 'conversation_id' (string expected, got nil)",
       function() client:clear_override() end },
-    { "clear_override: bad argument 'conversation_id' (string expected, got number)",
+    { "clear_override: bad argument 'conversation_id' (string expected, got number: use tostring)",
       function() client:clear_override(42) end },
     { "clear_override: unknown option 'time_out'; there are timeout, attempt_timeout, max_retries",
       function() client:clear_override("a", { time_out = 1 }) end },

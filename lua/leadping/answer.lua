@@ -26,7 +26,7 @@ local MESSAGES = {
   not_found = "the API knows no such conversation, or base_url has a wrong path",
   rate_limited = "over the API's limit of requests",
   server_error = "the server failed",
-  unexpected_status = "an answer that this call does not have",
+  unexpected_status = "a status that the API does not document for this call",
 }
 
 local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }

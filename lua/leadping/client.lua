@@ -23,7 +23,8 @@ local function raise(method, message)
 end
 
 local function type_error(name, expected, value)
-  return ("bad argument '%s' (%s expected, got %s)"):format(name, expected, type(value))
+  local hint = expected == "string" and type(value) == "number" and ": use tostring" or ""
+  return ("bad argument '%s' (%s expected, got %s%s)"):format(name, expected, type(value), hint)
 end
 
 --- The client's engine, and what is wrong where it has none.
@@ -66,12 +67,20 @@ function Client:clear_override(id, given)
   return engine:call(id, limits):results()
 end
 
---- Raises for what is no list of ids.
-local function next_of(ids)
-  if type(ids) == "function" then return ids end
-  if type(ids) ~= "table" then
-    error("clear_overrides: " .. type_error("ids", "table or function", ids), 3)
+--- What is wrong with an array of ids, which is checked whole: what is sent cannot
+-- be taken back.
+local function wrong_array(ids)
+  for i = 1, #ids do
+    if type(ids[i]) ~= "string" then
+      return type_error(("ids[%d]"):format(i), "string", ids[i])
+    end
   end
+  if #ids == 0 and next(ids) ~= nil then
+    return "bad argument 'ids' (an array of ids expected, got a table without [1])"
+  end
+end
+
+local function next_of_array(ids)
   local at = 0
   return function()
     at = at + 1
@@ -79,18 +88,24 @@ local function next_of(ids)
   end
 end
 
---- Checks each id as it comes: a list may be longer than memory.
-local function checked(next_id)
+--- An iterator's ids are checked as they come: the list may be longer than memory.
+local function next_of_iterator(next_id)
   local count = 0
   return function()
     local id = next_id()
     count = count + 1
-    if id ~= nil and type(id) ~= "string" then
-      error(("clear_overrides: bad argument 'ids' (string expected, got %s as id %d)")
-        :format(type(id), count), 0)
-    end
-    return id
+    if id == nil or type(id) == "string" then return id end
+    error("clear_overrides: " .. type_error(("ids, id %d"):format(count), "string", id), 0)
   end
+end
+
+---@return (fun(): string?)? next_id
+---@return string? message what is wrong
+local function next_of(ids)
+  if type(ids) == "function" then return next_of_iterator(ids) end
+  if type(ids) ~= "table" then return nil, type_error("ids", "table or function", ids) end
+  local wrong = wrong_array(ids)
+  return not wrong and next_of_array(ids) or nil, wrong
 end
 
 --- Clears many overrides, for a generic for: yields id, selection, err and
@@ -108,10 +123,11 @@ end
 function Client:clear_overrides(ids, given)
   local engine, wrong = get_engine(self, "clear_overrides")
   if not engine then raise("clear_overrides", wrong) end
-  local next_id = next_of(ids)
+  local next_id, bad_ids = next_of(ids)
+  if not next_id then raise("clear_overrides", bad_ids) end
   local limits, bad_option = options.for_run(given, engine.settings)
   if not limits then raise("clear_overrides", bad_option) end
-  return iterator.new(engine:stream(checked(next_id), limits))
+  return iterator.new(engine:stream(next_id, limits))
 end
 
 --- The request of clear_override, for another HTTP stack. Its headers hold the

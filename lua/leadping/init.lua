@@ -3,9 +3,17 @@
 -- README.md says how to use it, and has the way of one call through the files.
 -- MIT, see LICENSE.
 
+local function load_core()
+  local ok, loaded = pcall(require, "leadping.core")
+  if ok then return loaded end
+  local this = rawget(_G, "jit") and "LUA=luajit" or "LUA_VERSION=" .. _VERSION:match("%d+%.%d+")
+  error(("leadping: its C module is missing, or was built for another Lua: for this one it is "
+    .. "make %s, or make install %s\n%s"):format(this, this, loaded), 0)
+end
+
+local core = load_core() -- before all that needs it
 local Client = require "leadping.client"
 local codec = require "leadping.codec"
-local core = require "leadping.core"
 local errors = require "leadping.errors"
 
 local leadping = {

@@ -93,11 +93,18 @@ local function is_nginx()
   return type(ngx) == "table" and type(ngx.get_phase) == "function"
 end
 
+local function load_loop(name)
+  local ok, loop = pcall(require, "leadping.loop." .. name)
+  if ok then return loop end
+  error(("option 'loop': %q cannot be used here, it needs %s\n%s"):format(name,
+    name == "nginx" and "nginx with its Lua" or "the Lua module " .. name, tostring(loop)), 0)
+end
+
 --- The loop that the option names; nginx's inside nginx where it names none.
 function loops.get(value)
   if type(value) == "table" then return value end
   local name = value or is_nginx() and "nginx" or "blocking"
-  return name == "blocking" and blocking or require("leadping.loop." .. name)
+  return name == "blocking" and blocking or load_loop(name)
 end
 
 return loops

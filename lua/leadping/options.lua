@@ -97,7 +97,7 @@ local RESERVED_HEADERS = {
 
 local function check_header(name, value)
   if type(name) ~= "string" or not name:find(TOKEN) then
-    return ("a header name expected, got %q"):format(tostring(name))
+    return ("a header's name expected as the key, in place of %q"):format(tostring(name))
   end
   local reserved = RESERVED_HEADERS[name:lower()]
   if reserved then return ("%q cannot be set here: %s"):format(name, reserved) end

@@ -140,6 +140,13 @@ local function resolve_user_agent(values)
     :format(core.version, core.curl_version)
 end
 
+local function resolve_log(values)
+  values.log = environment("LEADPING_LOG")
+  if values.log and values.log ~= "debug" then
+    return ("LEADPING_LOG: debug expected, got %q"):format(text.sample(values.log, 40))
+  end
+end
+
 --- The caller's table, which was checked, may change later.
 local function copy_headers(values)
   local copy = {}
@@ -155,7 +162,7 @@ end
 function settings.new(given)
   local values, wrong = options.for_client(given)
   if not values then return nil, nil, wrong end
-  wrong = resolve_base_url(values)
+  wrong = resolve_base_url(values) or resolve_log(values)
   if wrong then return nil, nil, wrong end
   local bad_key, err = resolve_api_key(values)
   if bad_key or err then return nil, err, bad_key end
@@ -164,7 +171,6 @@ function settings.new(given)
   resolve_user_agent(values)
   copy_headers(values)
   values.transport = values.transport and transport.checked(values.transport)
-  values.log = environment("LEADPING_LOG")
   return values
 end
 

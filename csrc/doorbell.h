@@ -8,6 +8,10 @@
 #define LEADPING_DOORBELL_H
 
 #include <stddef.h>
+#include <sys/un.h>
+
+/* Bytes of the longest path, with its end. */
+#define DOORBELL_PATH sizeof(((struct sockaddr_un *)NULL)->sun_path)
 
 /* -1 for what is not open. All are closed on exec and never block. */
 struct doorbell {
@@ -23,7 +27,8 @@ void doorbell_init(struct doorbell *bell);
 int doorbell_open_pipe(struct doorbell *bell);
 
 /* Listens on a new unix socket within the directory, in place of an earlier
- * one; 0 where that fails (errno). bell->path says where. */
+ * one; 0 where that fails (errno). bell->path says where, for as long as
+ * nobody has connected. */
 int doorbell_listen(struct doorbell *bell, const char *directory);
 
 /* Takes the first connection of this very process and removes the path.

@@ -209,8 +209,10 @@ static void accept_bell(struct multi *m)
   pthread_mutex_unlock(&m->lock);
 }
 
-/* Outside the gate, where *m may be gone: waits on libcurl's handle alone. */
-static CURLMcode wait_for_events(struct multi *m, int milliseconds)
+/* Outside the gate, where *m may be gone: waits on libcurl's handle alone.
+ * *has_peer: somebody has connected to the listener. */
+static CURLMcode wait_for_events(struct multi *m, int milliseconds,
+                                 int *has_peer)
 {
   struct curl_waitfd listener = {0, CURL_WAIT_POLLIN, 0};
   CURLM *curl = m->curl;
@@ -220,6 +222,7 @@ static CURLMcode wait_for_events(struct multi *m, int milliseconds)
   pthread_mutex_unlock(&m->lock);
   gate_leave();
   code = curl_multi_poll(curl, &listener, listener.fd >= 0, milliseconds, NULL);
+  *has_peer = listener.revents != 0;
   gate_enter();
   return code;
 }
@@ -230,10 +233,10 @@ static void *run_thread(void *data)
   CURLMcode code = CURLM_OK;
   gate_enter();
   while (!code && !is_closing(m)) {
-    int wait = THREAD_WAIT;
+    int wait = THREAD_WAIT, has_peer = 0;
     code = perform(m, &wait);
-    if (!code) code = wait_for_events(m, wait);
-    accept_bell(m);
+    if (!code) code = wait_for_events(m, wait, &has_peer);
+    if (has_peer) accept_bell(m);
   }
   pthread_mutex_lock(&m->lock);
   m->code = code;
@@ -404,11 +407,13 @@ int multi_open_pipe(struct multi *m)
   return opened;
 }
 
-int multi_listen(struct multi *m, const char *directory)
+int multi_listen(struct multi *m, const char *directory,
+                 char path[DOORBELL_PATH])
 {
   int listening;
   pthread_mutex_lock(&m->lock);
   listening = doorbell_listen(&m->bell, directory);
+  if (listening) memcpy(path, m->bell.path, strlen(m->bell.path) + 1);
   pthread_mutex_unlock(&m->lock);
   wake_thread(m);
   return listening;

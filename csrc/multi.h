@@ -78,7 +78,8 @@ int multi_start_thread(struct multi *multi);
 
 /* Have the thread ring: see doorbell.h. 0 where that fails (errno). */
 int multi_open_pipe(struct multi *multi);
-int multi_listen(struct multi *multi, const char *directory);
+int multi_listen(struct multi *multi, const char *directory,
+                 char path[DOORBELL_PATH]);
 
 /* See doorbell.h. multi_ring does so though nothing has finished. */
 void multi_ring(struct multi *multi);

@@ -272,10 +272,11 @@ static int session_listen(lua_State *L)
 {
   struct session *s = check_session(L);
   const char *directory = luaL_checkstring(L, 2);
-  if (!multi_listen(&s->multi, directory))
+  char path[DOORBELL_PATH];
+  if (!multi_listen(&s->multi, directory, path))
     return push_failure(L, strerror(errno));
   if (!multi_start_thread(&s->multi)) return push_failure(L, no_thread);
-  lua_pushstring(L, s->multi.bell.path);
+  lua_pushstring(L, path);
   return 1;
 }
 

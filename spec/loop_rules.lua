@@ -443,7 +443,7 @@ rule("bears a hook that closes the client", function(loop)
 end)
 
 rule("raises what a hook or a key function raises in the call that it is of", function(loop)
-  if protect.pcall ~= pcall then return "on Lua 5.1 nothing that waits can be in a pcall" end
+  if not protect.is_able then return "on Lua 5.1 nothing that waits can be in a pcall" end
   local raised, done, asked = {}, 0, 0
   local hooked = support.client { loop = loop.option, on_event = function(event)
     if event.name == "response" and event.conversation_id:find "^bad" then error("mine", 0) end

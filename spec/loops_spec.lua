@@ -128,7 +128,7 @@ describe("the option loop", function()
   end
 end)
 
-if loop and protect.pcall ~= pcall then
+if loop and not protect.is_able then
   it("Lua 5.1 cannot wait in a for loop, and says so before anything is sent", function()
     local _, mark = support.requests()
     local client = support.client { loop = loop.option }

@@ -412,6 +412,45 @@ describe("leadping.run: its end", function()
     assert.is_true(server.now - 1000 < 5, server.now)
   end)
 
+  --- A run whose ids call a function with its handle when they are asked the nth time.
+  local function run_with(server, nth, act)
+    local engine = new_engine(server)
+    local limits = assert(options.for_run({ rate = false, concurrency = 2 }, engine.settings))
+    local asked, handle = 0, nil
+    local iterate, _, _, its_handle = iterator.new(engine:stream(function()
+      asked = asked + 1
+      if asked < nth then return "conv_" .. asked end
+      return act(handle)
+    end, limits))
+    handle = its_handle
+    return iterate
+  end
+
+  it("is stop, called by the ids: what waits for a retry is given up at once", function()
+    local server = new_server { answer = function(_, id)
+      if id == "conv_1" then
+        return { status = 503, body = "", headers = { ["retry-after"] = "30" }, sends = 1 }
+      end
+    end }
+    local yielded = {}
+    for id, _, err in run_with(server, 3, function(handle) handle:stop() end) do
+      yielded[id] = err and err.kind or "cleared"
+    end
+    assert.same({ conv_1 = "server_error", conv_2 = "cleared" }, yielded)
+    assert.is_true(server.now - 1000 < 1, server.now)
+  end)
+
+  it("is cancel, called by the ids: nothing more is sent or waited for", function()
+    local server = new_server()
+    local iterate = run_with(server, 2, function(handle)
+      handle:cancel()
+      return "conv_2"
+    end)
+    assert.is_nil(iterate())
+    assert.is_nil(server.seen.conv_2)
+    assert.is_true(server.now - 1000 < 1, server.now)
+  end)
+
   it("leaves ids that cannot be sent out of account", function()
     local server = new_server()
     local list = {}

@@ -41,6 +41,7 @@ function Engine.new(settings, with)
     random = with.random or core.random,
     loop = get_loop(settings, with),
     calls = {}, -- session's id -> call
+    sending = false, -- the stream of a request on its way to the session
     in_flight = 0, -- how many those are, where there is a watcher
     waiting = setmetatable({}, WEAK), -- streams
     woken = {}, -- streams whose results came while they waited
@@ -69,11 +70,11 @@ local function get_session(self)
   return session
 end
 
---- The watcher runs while something is in flight, and no longer.
+--- The watcher runs while something is in flight or about to be, and no longer.
 local function set_in_flight(self, count)
   if not self.watcher then return end
   self.in_flight = count
-  if count == 0 then self.watcher:stop() end
+  if count == 0 and not self.sending then self.watcher:stop() end
 end
 
 local function submit(self, request)
@@ -116,24 +117,29 @@ local function deliver(self, id, result)
 end
 
 --- Gives the same failure to all calls in flight; returns how many there were.
+-- A hook that is told of it may make calls that are none of these.
 local function fail_all(self, kind, message, retryable)
-  local ids = {}
-  for id in pairs(self.calls) do ids[#ids + 1] = id end
-  for _, id in ipairs(ids) do
-    deliver(self, id, { kind = kind, message = message, sends = 1, retryable = retryable })
+  local calls, count = self.calls, 0
+  self.calls, self.in_flight = {}, 0
+  if self.watcher then self.watcher:stop() end
+  for _, call in pairs(calls) do
+    count = count + 1
+    give(self, call.stream, call,
+      { kind = kind, message = message, sends = 1, retryable = retryable })
+    wake_later(self, call.stream)
   end
-  return #ids
+  return count
 end
 
 --- A session that cannot be driven any more fails all that is in flight. Our
 -- own is replaced at the next use; a given transport is its owner's to mend.
 local function abandon_session(self, message)
-  local session = self.session
+  local session, watcher = self.session, self.watcher
+  local is_own = session ~= self.settings.transport
+  if watcher then watcher:stop() end
+  if is_own then self.session, self.watcher = nil, nil end
   local count = fail_all(self, "connection", message, true)
-  if session and session == self.session and session ~= self.settings.transport then
-    self.session, self.watcher = nil, nil
-    session:close()
-  end
+  if is_own and session then session:close() end
   return count
 end
 
@@ -188,15 +194,17 @@ function Engine:send(request, call)
   if self.closed then
     return call.stream:take(call, { kind = "cancelled", message = CLOSED, sends = 0 })
   end
+  self.sending = call.stream -- a finalizer may cancel another stream meanwhile
   local id, message = submit(self, request)
   -- Our own session has read it; a given transport may keep it.
   if not self.settings.transport then self.spare_request = request end
   if id then
     call.stream.submitted = id -- cancel finds it where the next line is stopped
     self.calls[id] = call
-    call.stream.submitted = false
+    call.stream.submitted, self.sending = false, false
     set_in_flight(self, self.in_flight + 1)
   else
+    self.sending = false
     set_in_flight(self, self.in_flight)
     call.stream:take(call, {
       kind = "connection", message = message, sends = 0, retryable = true,
@@ -253,6 +261,7 @@ function Engine:cancel(stream)
     self.calls[stream.submitted] = { stream = stream }
   end
   stream.submitted = false
+  if self.sending == stream then self.sending = false end
   for id, call in pairs(self.calls) do
     if call.stream == stream then ids[#ids + 1] = id else others = others + 1 end
   end
@@ -299,7 +308,6 @@ function Engine:close()
   fail_all(self, "cancelled", CLOSED, false)
   for stream in pairs(self.waiting) do self.woken[#self.woken + 1] = stream end
   self.waiting = setmetatable({}, WEAK)
-  set_in_flight(self, 0)
   self.session, self.watcher = nil, nil
   if session then session:close() end
   wake(self)

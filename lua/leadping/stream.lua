@@ -23,6 +23,7 @@ Stream.__index = Stream
 
 local function start(self, call)
   local request = call:next_request()
+  if self.cancelled then return end -- by who was asked for the key, or told
   if request then
     self.run:spend(call.attempt_started)
     self.engine:send(request, call)
@@ -60,21 +61,23 @@ end
 
 --- Sends again what is due.
 local function start_due(self)
-  if not self.delayed then return end
-  local now = self.engine.clock()
-  for i = #self.delayed, 1, -1 do
-    local call = self.delayed[i]
+  local delayed, i = self.delayed, 1
+  while delayed and delayed[i] and not self.cancelled do
+    local call, now = delayed[i], self.engine.clock()
     if call.due <= now and self.run:may_send() then
-      table.remove(self.delayed, i)
+      table.remove(delayed, i)
       self.run:resume(call, now)
       start(self, call)
+    else
+      i = i + 1
     end
   end
 end
 
 --- Neither for more than can be in flight, nor for more than is taken from here.
 local function has_room(self)
-  return self.busy < self.slots and self.ready < self.slots and not self.exhausted
+  return self.busy < self.slots and self.ready < self.slots
+    and not (self.exhausted or self.cancelled)
 end
 
 --- Ids are asked for one at a time, when they can be sent.
@@ -95,17 +98,13 @@ local function send_due_and_new(self)
   start_new(self)
 end
 
---- Both may wait in a loop, so that on Lua 5.1 there is no pcall here.
-local function try_to_send(self)
-  if self.waiter and protect.pcall ~= pcall then return true, send_due_and_new(self) end
-  return pcall(send_due_and_new, self)
-end
-
 --- Sends what may be sent. An error of the ids or of the key's function is kept
 -- until what is done has been given out; Ctrl-C comes at once.
-local function send(self)
-  if self.raised then return end
-  local ok, raised = try_to_send(self)
+---@param call table? that is to be given out: where an error would take it along,
+-- the next time will do
+local function send(self, call)
+  if self.raised or (call and self.waiter and not protect.is_able) then return end
+  local ok, raised = protect.pcall(self.waiter, send_due_and_new, self)
   if ok then return end
   self.raised = { raised }
   if interrupt.is(raised) then error(raised, 0) end
@@ -150,11 +149,11 @@ end
 --- The next call that is settled; nil where none is left.
 local function next_settled(self)
   while not self.cancelled do
-    if self.run.ended then settle_delayed(self, Call.give_up) end
     local call = take_settled(self)
-    send(self)
+    send(self, call)
+    if self.run.ended then settle_delayed(self, Call.give_up) end
     call = call or take_settled(self)
-    if call then return call end
+    if call or self.cancelled then return call end
     if self.raised then error(self.raised[1], 0) end
     if is_over(self) then return nil end
     local kind, message = self.engine:wait(self, seconds_until_due(self))
@@ -174,16 +173,22 @@ function Stream:cancel()
   self.engine:cancel(self)
 end
 
+--- A coroutine that an error has ended waits no more.
+local function is_awaited(self)
+  local waits = self.awaited
+  return type(waits) == "thread" and coroutine.status(waits) ~= "dead" or waits == true
+end
+
 --- The next call that is settled; nil where none is left. An error raised on
 -- the way, Ctrl-C's above all, puts everything away before it goes on, and so
 -- does what a hook has raised, which the call's results raise again.
 function Stream:result()
-  if self.awaited then
+  if is_awaited(self) then
     error("clear_overrides: another coroutine waits for this loop's next result", 0)
   end
   self.waiter = self.engine:new_waiter()
-  self.awaited = true
-  local ok, call = (self.waiter and protect.pcall or pcall)(next_settled, self)
+  self.awaited = coroutine.running() or true
+  local ok, call = protect.pcall(self.waiter, next_settled, self)
   self.awaited = false
   if not ok or (call and call.hook_error) then self:cancel() end
   if not ok then error(call, 0) end
@@ -207,7 +212,7 @@ function Stream.new(engine, next_id, limits, slots, run)
     exhausted = false, -- next_id has returned nil
     cancelled = false,
     waiter = nil, -- see leadping.loops
-    awaited = false, -- who called result() has not got it yet
+    awaited = false, -- the coroutine that called result() and has not got it yet
     raised = nil, -- an error by one of its calls or by next_id, in a table
     first = nil, last = nil, -- of the settled calls, linked by `behind`
     delayed = nil, -- a list of calls, as soon as there is one

@@ -27,7 +27,7 @@ local function on_event(event)
     pace.pause_all(event.delay)
   elseif event.name == "request" and event.attempt > 1
     and not pace.wait(settings.rate, seconds_left()) then
-    ngx.sleep(seconds_left()) -- no turn in time: the call ends by its timeout
+    ngx.sleep(seconds_left() + 0.01) -- no turn in time: the call ends by its timeout
   end
 end
 

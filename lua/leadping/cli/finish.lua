@@ -64,10 +64,9 @@ local function complain(batch, given, base_url, is_seen)
   local is_one = #batch.with.journal.pending == 1
   local is_left = not_sent + batch.open > 0
   if batch.is_unread and not is_left then return end
-  if why or (is_one and not is_seen) then
-    terminal.complain(why or describe_error(batch.error))
-  end
-  if not is_seen and not is_one then
+  local said = why or (is_one and not is_seen and describe_error(batch.error))
+  if said then terminal.complain(said) end
+  if not is_seen and not (is_one and said) then
     terminal.complain(batch.sums:describe(not_sent, batch.with.journal.settled))
   end
   if why and is_left then hand_over(batch, given, base_url) end

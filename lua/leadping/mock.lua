@@ -108,11 +108,16 @@ local function check_names(given)
 end
 
 --- Where the public function was called, as errors begin with it: what a script
--- is found to lack later is told with this place.
+-- is found to lack later is told with this place. Calls by pcall, and on Lua 5.1
+-- tail calls, have no line.
 local function place_of_caller()
-  local caller = debug.getinfo(3, "Sl")
-  if not caller or caller.currentline < 0 then return "" end
-  return ("%s:%d: "):format(caller.short_src, caller.currentline)
+  local level = 3
+  local caller = debug.getinfo(level, "Sl")
+  while caller and caller.currentline < 0 do
+    level = level + 1
+    caller = debug.getinfo(level, "Sl")
+  end
+  return caller and ("%s:%d: "):format(caller.short_src, caller.currentline) or ""
 end
 
 local function new_mock(given, place)

@@ -1,6 +1,6 @@
 -- examples/mock_spec.lua: a busted spec of examples/sweep.lua, on leadping.mock.
--- Run it with `busted examples/mock_spec.lua`. It needs no key, no network and
--- no time: what a client waits for passes on the mock's own clock.
+-- Run it with `lua5.4 $(command -v busted) examples/mock_spec.lua`. It needs no key,
+-- no network and no time: what a client waits for passes on the mock's own clock.
 -- MIT, see LICENSE.
 
 local mock = require "leadping.mock"

@@ -104,6 +104,10 @@ describe("leadping decode", function()
       "--json"))
   end)
 
+  it("--help says what it exits with for what is no selection", function()
+    assert.matches("and with 1\nwhere it is none;", (support.leadping("decode --help")))
+  end)
+
   for content, complaint in pairs {
     [""] = ": byte 1",
     ["{"] = ": byte 2",

@@ -143,7 +143,7 @@ describe("leadping.cli.ids: a text file", function()
   it("has an id a line, blank lines aside", function()
     for content, expected in pairs {
       ["a\nb\n"] = { "a", "b" }, ["a\r\nb"] = { "a", "b" }, ["\n\na\n \n\n"] = { "a" },
-      ["\239\187\191a\nb"] = { "a", "b" }, ["#a\n"] = { "#a" }, ["a,b\n"] = { "a,b" },
+      ["\239\187\191a\nb"] = { "a", "b" }, ["a#b\n"] = { "a#b" }, ["a,b\n"] = { "a,b" },
     } do
       assert.same(expected, (read_file(content)))
     end
@@ -162,6 +162,16 @@ describe("leadping.cli.ids: a text file", function()
 an id cannot be used; nothing was sent
   FILE line 1: an id expected, this looks like JSON: add --format jsonl]],
       read_file('{"id":"a"}\n'))
+  end)
+
+  it("is refused where a line would be a comment elsewhere", function()
+    assert.equal([[
+2 ids cannot be used; nothing was sent
+  FILE line 1: an ids file has no comments: take the line out
+  FILE line 3: an ids file has no comments: take the line out]],
+      read_file("# leads of May\na\n  #b\r\n"))
+    assert.same({ "#a" }, read({ id = { "#a" } }).ids)
+    assert.same({ "#a" }, (read_file("id\n#a\n", {}, ".csv")))
   end)
 
   it("is refused where it is empty, absent, a directory or UTF-16", function()

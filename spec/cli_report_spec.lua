@@ -242,6 +242,17 @@ describe("leadping.cli.progress", function()
     assert.equal("20/100  2.0/s  40 s left  1 failed  1 unknown", progress:text())
   end)
 
+  it("says no rate and no time left in the first second", function()
+    local progress, with = new(30)
+    with.now = 0.002
+    progress:count("failed")
+    assert.equal("1/30  1 failed", progress:text())
+    with.now = 0.99
+    assert.equal("1/30  1 failed", progress:text())
+    with.now = 1
+    assert.equal("1/30  1.0/s  29 s left  1 failed", progress:text())
+  end)
+
   it("expects no more than the rate that is set", function()
     local progress, with = new(100, 1)
     with.now = 5

@@ -88,7 +88,7 @@ describe("leadping", function()
       ["claer a"] = "unknown command 'claer'; did you mean 'clear'? (see leadping --help)",
       ["clear --fiel a"] =
         "unknown option '--fiel'; did you mean '--file'? (see leadping clear --help)",
-      ["clear --api-key=x a"] = "unknown option '--api-key' (see leadping clear --help)",
+      ["clear --apikez=x a"] = "unknown option '--apikez' (see leadping clear --help)",
       ["--json"] = "unknown option '--json' (see leadping --help)",
       ["clear --file"] = "option '--file' requires an argument (see leadping clear --help)",
       ["clear --file a --file b"] =
@@ -103,6 +103,21 @@ describe("leadping", function()
     } do
       refuse(2, "leadping: " .. complaint, arguments)
     end
+  end)
+
+  it("says where the key comes from, and does not show what a flag gave for it", function()
+    for arguments, flag in pairs {
+      ["clear --key KEY a"] = "clear: --key", ["clear a --api-key=KEY"] = "clear: --api-key",
+      ["doctor --token KEY"] = "doctor: --token", ["--key KEY clear a"] = ": --key",
+      ["--apikey=KEY"] = ": --apikey",
+    } do
+      local command, name = flag:match("^(%l*): (.*)$")
+      refuse(2, ("leadping: unknown option '%s'; no flag takes the key: use LEADPING_API_KEY or "
+        .. "--key-file (see leadping %s--help)"):format(name, command:gsub("%l$", "%0 ")),
+        (arguments:gsub("KEY", support.key)))
+    end
+    refuse(2, "leadping: unknown option '--key'; plan needs no key (see leadping plan --help)",
+      "plan a --key=" .. support.key)
   end)
 
   it("checks the values of options", function()

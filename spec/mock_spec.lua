@@ -89,10 +89,15 @@ describe("leadping.mock: an answer", function()
   end)
 
   it("has the selection's fields that it is given, and the usual ones", function()
-    local given = { healthStatus = "Quarantined", healthWarning = "Do not use", pool = 3 }
+    local given = { healthStatus = "Quarantined", healthWarning = "Do not use" }
     local selection = assert(new_client({ c1 = { selection = given } }):clear_override("c1"))
     for name, value in pairs(given) do assert.equal(value, selection[name]) end
     assert.equal("+15125550143", selection.number)
+  end)
+
+  it("has fields that the API does not have where its body has them", function()
+    local given = { body = '{"canSend":true,"pool":3}' }
+    assert.equal(3, new_client({ c1 = given }):clear_override("c1").pool)
   end)
 
   it("is chosen by the id as the program gives it, whatever it holds", function()
@@ -229,6 +234,13 @@ describe("leadping.mock: a function", function()
       assert_refused(row[2], client.clear_override, client, "c1")
     end
   end)
+
+  it("that returns no answer is refused with the line of its script", function()
+    local client = new_client { c1 = function() return "nonsense" end }
+    local _, message = pcall(client.clear_override, client, "c1")
+    assert.matches('^[^\n]*mock_spec.lua:%d+: leadping.mock: answers%["c1"%]%(%): a status, ',
+      message)
+  end)
 end)
 
 describe("leadping.mock: time", function()
@@ -334,6 +346,30 @@ describe("leadping.mock: an id without an answer", function()
     assert.same({ "c2" }, transport:asked())
     assert.equal(404, select(2, client:clear_override("c1")).status)
   end)
+
+  it("raises with the line of the script, not of this module, also in a loop", function()
+    local function make() return (mock.client { default = false }) end
+    local function make_alone() return (mock.new { default = false }) end
+    for client, made in pairs {
+      [make()] = make, [leadping.new { api_key = "k", transport = make_alone() }] = make_alone,
+    } do
+      for _, call in ipairs {
+        function() client:clear_override("c2") end,
+        function() for id in client:clear_overrides { "c2" } do assert.is_nil(id) end end,
+      } do
+        local _, message = pcall(call)
+        local line = debug.getinfo(made, "S").linedefined
+        assert.equal(("spec/mock_spec.lua:%d: leadping.mock: no answer for the conversation "
+          .. '"c2": give it one in answers, or a default'):format(line), message)
+      end
+    end
+  end)
+
+  it("raises without a line where nothing tells it", function()
+    local client = assert(coroutine.wrap(mock.client) { default = false })
+    local _, message = pcall(client.clear_override, client, "c2")
+    assert.matches("^leadping.mock: no answer ", message)
+  end)
 end)
 
 describe("leadping.mock: a script that makes no sense", function()
@@ -367,6 +403,21 @@ describe("leadping.mock: a script that makes no sense", function()
     { { selection = "x" }, 'selection: a table expected, got "x"' },
     { { selection = { canSend = "no" } }, "selection: canSend: boolean expected, got string" },
     { { selection = { number = "1" }, body = "{}" }, "body or selection expected, not both" },
+    { { selection = { healthstatus = "Blocked" } }, 'selection: the API has no field '
+      .. '"healthstatus": did you mean healthStatus? (body is for answers with fields that the '
+      .. "API does not have)" },
+    { { selection = { can_send = false } },
+      'selection: the API has no field "can_send": did you mean canSend? (body is for ' },
+    { { selection = { pool = 3 } }, 'selection: the API has no field "pool" (body is for ' },
+    { { selection = { "Blocked" } }, 'selection: the API has no field "1" (body is for ' },
+    { { selection = { isSelected = true } },
+      'selection: the API has no field "isSelected" (body is for ' },
+    { { selection = { eligibleNumbers = { { canSend = true }, { cansend = true } } } },
+      'selection: the API has no field "eligibleNumbers[2].cansend": did you mean canSend? (' },
+    { { selection = { eligibleNumbers = { "x" } } },
+      "selection: eligibleNumbers[1]: table expected, got string" },
+    { { selection = { eligibleNumbers = "x" } },
+      "selection: eligibleNumbers: table expected, got string" },
     { { status = 404, selection = { number = "1" } },
       "selection: an answer of status 404 has none" },
     { { status = 204, selection = { number = "1" } },
@@ -391,12 +442,14 @@ describe("leadping.mock: a script that makes no sense", function()
 
   it("is refused where it is no script at all", function()
     for _, row in ipairs {
-      { 7, "options: table expected, got number" },
-      { { conv_1 = 404 }, "unknown option 'conv_1'; there are answers, default" },
-      { { answers = 404 }, "answers: table or function expected, got number" },
-      { { answers = { 404 } }, "answers: a conversation's id (string) expected as name, got 1" },
+      { 7, ".new: options: table expected, got number" },
+      { { conv_1 = 404 }, ".new: unknown option 'conv_1'; there are answers, default" },
+      { mock, ".new: call it with a dot: mock.new { … }" },
+      { { answers = 404 }, ": answers: table or function expected, got number" },
+      { { answers = { 404 } }, ": answers: a conversation's id (string) expected as name, got 1" },
     } do
-      assert_refused(row[2], mock.new, row[1])
+      local _, message = pcall(function() mock.new(row[1]) end)
+      assert.is_not_nil(message:find(": leadping.mock" .. row[2], 1, true), message)
     end
   end)
 
@@ -423,17 +476,23 @@ describe("leadping.mock.client", function()
 
   it("refuses what leadping.new refuses, and another transport", function()
     for _, row in ipairs {
-      { 7, "leadping.mock: options: table expected, got number" },
-      { { timeout = 0 }, "leadping.new: option 'timeout': seconds over 0" },
-      { { answer = 404 }, "leadping.new: unknown option 'answer'; there are" },
-      { { transport = mock.new() },
-        "leadping.mock: option 'transport': the mock is the client's transport" },
+      { 7, "options: table expected, got number" },
+      { mock, "call it with a dot: mock.client { … }" },
+      { { timeout = 0 }, "option 'timeout': seconds over 0" },
+      { { rate = 1 }, "option 'rate' is for clear_overrides alone" },
+      { { transport = mock.new() }, "option 'transport': the mock is the client's transport" },
     } do
       local accepted, message = pcall(function() mock.client(row[1]) end)
       assert.is_false(accepted)
-      assert.is_not_nil(message:find(row[2], 1, true), message)
+      assert.is_not_nil(message:find("leadping.mock.client: " .. row[2], 1, true), message)
       assert.matches("mock_spec.lua:%d+: leadping", message)
     end
+  end)
+
+  it("names all that it takes where an option is unknown", function()
+    local _, message = pcall(function() mock.client { answer = 404 } end)
+    assert.matches("mock_spec.lua:%d+: leadping.mock.client: unknown option 'answer'; there are "
+      .. "answers, default, api_key, base_url, [%l_, ]+, loop, on_event$", message)
   end)
 
   it("returns the error of a client without a key", function()
@@ -468,6 +527,17 @@ describe("leadping.mock: the README's example", function()
     assert.equal(0, status, output)
     assert.matches("^2\t%d[%d.e-]*\n$", output)
   end)
+end)
+
+describe("leadping.mock: a method called with a dot", function()
+  for _, method in ipairs { "asked", "unused", "clock" } do
+    it("says so: " .. method, function()
+      local transport = mock.new()
+      local _, message = pcall(function() transport[method]() end)
+      assert.matches(("mock_spec.lua:%%d+: %s: bad argument 'self' %%(a mock expected, got nil%%): "
+        .. "call transport:%s%%(%%), with a colon$"):format(method, method), message)
+    end)
+  end
 end)
 
 describe("leadping.mock: driven by hand", function()

@@ -4,6 +4,7 @@
 -- MIT, see LICENSE.
 
 local Client = require "leadping.client"
+local options = require "leadping.options"
 local request = require "leadping.request"
 local script = require "leadping.mock.script"
 local text = require "leadping.text"
@@ -65,12 +66,12 @@ local function id_place(id)
     error(("leadping.mock: answers: a conversation's id (string) expected as name, got %s")
       :format(tostring(id)), 0)
   end
-  return ('answers["%s"]'):format(text.sample(id, 40))
+  return ('leadping.mock: answers["%s"]'):format(text.sample(id, 40))
 end
 
 local function read_answers(self, answers)
   if type(answers) == "function" then
-    self.all = script.steps(answers, "answers")
+    self.all = script.steps(answers, "leadping.mock: answers")
   elseif type(answers) == "table" then
     for id, given in pairs(answers) do
       self.scripts[id] = script.steps(given, id_place(id))
@@ -82,25 +83,47 @@ end
 
 local MOCK_OPTIONS = { answers = true, default = true }
 
-local function check_table(options)
-  if type(options) ~= "table" then
-    error("leadping.mock: options: table expected, got " .. type(options), 0)
+local function refuse(method, message)
+  error(("leadping.mock.%s: %s"):format(method, message), 0)
+end
+
+local function refuse_option(method, name, known)
+  refuse(method, ("unknown option '%s'; there are %s"):format(
+    text.sample(tostring(name), 40), table.concat(known, ", ")))
+end
+
+local function check_table(given, method)
+  if given == mock then
+    refuse(method, ("call it with a dot: mock.%s { … }"):format(method))
+  elseif type(given) ~= "table" then
+    refuse(method, "options: table expected, got " .. type(given))
   end
 end
 
-local function check_names(options)
-  check_table(options)
-  for name in pairs(options) do
-    if not MOCK_OPTIONS[name] then
-      error(("leadping.mock: unknown option '%s'; there are answers, default")
-        :format(text.sample(tostring(name), 40)), 0)
-    end
+local function check_names(given)
+  check_table(given, "new")
+  for name in pairs(given) do
+    if not MOCK_OPTIONS[name] then refuse_option("new", name, { "answers", "default" }) end
   end
 end
 
-local function new_mock(options)
-  check_names(options)
+--- Where the public function was called, as errors begin with it: what a script
+-- is found to lack later is told with this place. Calls by pcall, and on Lua 5.1
+-- tail calls, have no line.
+local function place_of_caller()
+  local level = 3
+  local caller = debug.getinfo(level, "Sl")
+  while caller and caller.currentline < 0 do
+    level = level + 1
+    caller = debug.getinfo(level, "Sl")
+  end
+  return caller and ("%s:%d: "):format(caller.short_src, caller.currentline) or ""
+end
+
+local function new_mock(given, place)
+  check_names(given)
   local self = setmetatable({
+    place = place,
     requests = {},
     scripts = {}, -- conversation's id -> steps
     all = NO_STEPS, -- of the function that answers for every id
@@ -109,53 +132,67 @@ local function new_mock(options)
     pending = {}, finished = {}, -- { id, result, at }, the first to end first
     now = 0, last_id = 0,
   }, Mock)
-  read_answers(self, options.answers)
-  local default = options.default
+  read_answers(self, given.answers)
+  local default = given.default
   if default == nil then default = 200 end
-  if default then self.default = script.steps(default, "default") end
+  if default then self.default = script.steps(default, "leadping.mock: default") end
   return self
 end
 
 --- A new transport, for one client.
----@param options leadping.MockOptions?
+---@param given leadping.MockOptions?
 ---@return leadping.Mock
-function mock.new(options)
-  local ok, made = pcall(new_mock, options == nil and {} or options)
+function mock.new(given)
+  local place = place_of_caller()
+  local ok, made = pcall(new_mock, given == nil and {} or given, place)
   if not ok then error(made, 2) end
   return made
 end
 
+--- All that mock.client takes.
+local function client_names()
+  local names = { "answers", "default" }
+  for _, option in ipairs(options.list) do
+    if not option.run and option.name ~= "transport" then names[#names + 1] = option.name end
+  end
+  return names
+end
+
 --- The mock's options, and the client's.
 local function split(given)
-  check_table(given)
+  check_table(given, "client")
   local own = {}
   local clients = { api_key = "sk_mock", base_url = "https://api.leadping.ai" }
   for name, value in pairs(given) do
-    local options = MOCK_OPTIONS[name] and own or clients
-    options[name] = value
+    if MOCK_OPTIONS[name] then own[name] = value
+    elseif options.by_name[name] then clients[name] = value
+    else refuse_option("client", name, client_names()) end
   end
   if clients.transport ~= nil then
-    error("leadping.mock: option 'transport': the mock is the client's transport", 0)
+    refuse("client", "option 'transport': the mock is the client's transport")
   end
   return own, clients
 end
 
-local function new_client(given)
+local function new_client(given, place)
   local own, clients = split(given)
-  clients.transport = new_mock(own)
+  clients.transport = new_mock(own, place)
   local ok, client, err = pcall(Client.new, clients)
-  if not ok then error(client, 0) end
+  if not ok then
+    error((tostring(client):gsub("^leadping%.new: ", "leadping.mock.client: ")), 0)
+  end
   if not client then return nil, err end
   return client, clients.transport
 end
 
 --- A client whose transport is a new mock. It takes nothing of the environment
 -- but LEADPING_LOG.
----@param options leadping.MockClientOptions?
+---@param given leadping.MockClientOptions?
 ---@return leadping.Client? client
 ---@return leadping.Mock|leadping.Error transport or err, as leadping.new gives it
-function mock.client(options)
-  local ok, client, transport = pcall(new_client, options == nil and {} or options)
+function mock.client(given)
+  local place = place_of_caller()
+  local ok, client, transport = pcall(new_client, given == nil and {} or given, place)
   if not ok then error(client, 2) end
   return client, transport
 end
@@ -184,11 +221,11 @@ local function choose(self, record)
   local id = record.conversation_id
   for _, steps in ipairs { self.scripts[id] or self.all, self.default } do
     local step = steps[math.min(self.counts[id], #steps)]
-    if step and step.make then step = script.made(step, record) end
+    if step and step.make then step = script.made(step, record, self.place) end
     if step then return step end
   end
-  error(('leadping.mock: no answer for the conversation "%s": give it one in answers, '
-    .. "or a default"):format(text.sample(id, 40)), 0)
+  error(('%sleadping.mock: no answer for the conversation "%s": give it one in answers, '
+    .. "or a default"):format(self.place, text.sample(id, 40)), 0)
 end
 
 --- Behind all that end before it or at the same time.
@@ -245,8 +282,17 @@ function Mock:close()
   self.pending, self.finished = {}, {}
 end
 
+--- Raises at the line that called the method, where it was called with a dot. A
+-- table in front of a mock may stand for it.
+local function check_self(self, method)
+  if type(self) == "table" and self.scripts then return end
+  error(("%s: bad argument 'self' (a mock expected, got %s): call transport:%s(), with a colon")
+    :format(method, type(self), method), 3)
+end
+
 --- Seconds that have passed: delays, and what the client has waited.
 function Mock:clock()
+  check_self(self, "clock")
   return self.now
 end
 
@@ -255,6 +301,7 @@ end
 --- The conversations that were asked for, in order, once for each request.
 ---@return string[] ids
 function Mock:asked()
+  check_self(self, "asked")
   local ids = {}
   for i, record in ipairs(self.requests) do ids[i] = record.conversation_id end
   return ids
@@ -263,6 +310,7 @@ end
 --- The conversations whose answers were not all used, in the order of their ids.
 ---@return string[] ids
 function Mock:unused()
+  check_self(self, "unused")
   local ids = {}
   for id, steps in pairs(self.scripts) do
     if (self.counts[id] or 0) < #steps then ids[#ids + 1] = id end

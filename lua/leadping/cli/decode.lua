@@ -26,6 +26,8 @@ function decode.define(command)
   command:argument("FILE", "an answer's body; stdin without it, or with -")
     :args("?"):target("file")
   command:flag("--json", "the selection and the findings as one JSON object")
+  command:epilog("Exits with 0 where the answer is a selection, whatever is new in it, and with 1\n"
+    .. "where it is none; all codes are in leadping --help.")
 end
 
 -- Findings -------------------------------------------------------------------

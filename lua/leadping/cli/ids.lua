@@ -102,6 +102,8 @@ function read.text(list, content, source)
   for_each_line(content, function(line, number)
     if line:find("^%s*{.*}%s*$") then
       list:refuse(source, number, "an id expected, this looks like JSON: add --format jsonl")
+    elseif line:find("^%s*#") then
+      list:refuse(source, number, "an ids file has no comments: take the line out")
     else
       list:add(line, source, number)
     end

@@ -63,9 +63,31 @@ local function takes_ids(command)
   return first ~= nil and first._name == "ID"
 end
 
+local KEY_FLAGS = { ["--key"] = true, ["--api-key"] = true, ["--apikey"] = true,
+  ["--token"] = true }
+
+--- Whether a key may be given to a command, or to one of the root's.
+local function takes_key(command)
+  if not command._parent then return true end
+  for _, option in ipairs(command._options) do
+    if option._name == "--key-file" then return true end
+  end
+end
+
+--- What is said of a flag that would be the key's: never what it holds.
+local function about_key(command, flag)
+  if takes_key(command) then
+    return ("unknown option '%s'; no flag takes the key: use LEADPING_API_KEY or --key-file")
+      :format(flag)
+  end
+  return ("unknown option '%s'; %s needs no key"):format(flag, command._name)
+end
+
 --- argparse's message as one line, safe to print. It finds every flag of one
--- letter like every other, and does not think of ids.
+-- letter like every other, and does not think of ids or keys.
 local function one_line(command, message)
+  local flag = message:match("^unknown option '(%-%-[%w-]+)'")
+  if KEY_FLAGS[flag] then return about_key(command, flag) end
   local unknown = message:match("^unknown option '%-[^-]'")
   if not unknown then
     return text.escape((message:gsub("\nDid you mean (.*)$", "; did you mean %1")))

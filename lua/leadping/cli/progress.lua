@@ -9,6 +9,7 @@ local Progress = {}
 Progress.__index = Progress
 
 local INTERVAL = 0.1 -- seconds between two drawings
+local SETTLED = 1 -- seconds before which no rate makes sense
 local ERASE = "\r\27[K"
 
 --- A progress line.
@@ -36,7 +37,7 @@ Progress.NONE = {
 function Progress:text()
   local parts = { ("%d/%d"):format(self.finished, self.total) }
   local seconds = self.with.clock() - self.started
-  if self.finished > 0 and seconds > 0 then
+  if self.finished > 0 and seconds >= SETTLED then
     local rate = self.finished / seconds
     parts[#parts + 1] = ("%.1f/s"):format(rate)
     local expected = math.min(rate, self.with.rate or rate)

@@ -45,8 +45,8 @@ function terminal.has_color(is_refused)
   return not is_refused and (refused == nil or refused == "") and obeys_escapes(io.stdout)
 end
 
---- Asks a question on the terminal itself, as stdin may be used up. A signal
--- ends the command, with the terminal as it was before.
+--- Asks a question on the terminal itself, as stdin may be used up; before
+-- anything is sent. A signal ends the command, with the terminal as it was before.
 ---@param read fun(file): string?
 ---@return string? answer nil at the end of input
 local function ask(question, read)
@@ -60,7 +60,7 @@ local function ask(question, read)
   system.release()
   file:close()
   if not answer then io.stderr:write("\n") end
-  if caught then exits.refuse(exits.of_signal(caught)) end
+  if caught then exits.refuse(exits.of_signal(caught), "nothing was sent") end
   return answer
 end
 

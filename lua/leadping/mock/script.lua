@@ -10,7 +10,12 @@ local text = require "leadping.text"
 local script = {}
 
 local function refuse(where, message)
-  error(("leadping.mock: %s: %s"):format(where, message), 0)
+  error(("%s: %s"):format(where, message), 0)
+end
+
+local function shown(value)
+  return type(value) == "string" and ('"%s"'):format(text.sample(value, 40))
+    or tostring(value)
 end
 
 -- bodies as the API's --------------------------------------------------------
@@ -44,8 +49,41 @@ local CANNOT_SEND = codec.encode {
 
 local PROBLEM = '{"type":null,"title":"Scripted by leadping.mock","status":%d}'
 
+--- A name's letters alone: in other case, or with other marks, it is a near one.
+local function letters(name)
+  return (tostring(name):lower():gsub("[_-]", ""))
+end
+
+local function refuse_field(name, fields, path, where)
+  local hint = ""
+  for _, field in ipairs(fields) do
+    if letters(field.name) == letters(name) then
+      hint = (": did you mean %s?"):format(field.name)
+    end
+  end
+  refuse(where, ("selection: the API has no field %s%s (body is for answers with fields that "
+    .. "the API does not have)"):format(shown(path .. tostring(name)), hint))
+end
+
+--- Raises for a field that the schema does not have: a typo would leave the usual
+-- value as it is. What the values may be, encode says.
+local function check_fields(object, schema_name, path, where)
+  local fields, documented = codec.schema[schema_name], {}
+  for _, field in ipairs(fields) do documented[field.name] = field end
+  for name, value in pairs(object) do
+    local field = documented[name]
+    if not field then refuse_field(name, fields, path, where) end
+    for i, item in ipairs(field.items and type(value) == "table" and value or {}) do
+      if type(item) == "table" then
+        check_fields(item, field.items, ("%s%s[%d]."):format(path, name, i), where)
+      end
+    end
+  end
+end
+
 --- The usual selection but for those fields.
 local function selection_body(fields, where)
+  check_fields(fields or {}, "OutgoingNumberSelection", "", where)
   local selection = {}
   for name, value in pairs(SELECTION) do selection[name] = value end
   for name, value in pairs(fields or {}) do selection[name] = value end
@@ -102,11 +140,6 @@ local function names_of(rows)
   for name in pairs(rows) do names[#names + 1] = name end
   table.sort(names)
   return table.concat(names, ", ")
-end
-
-local function shown(value)
-  return type(value) == "string" and ('"%s"'):format(text.sample(value, 40))
-    or tostring(value)
 end
 
 --- Raises for what has no row, and for a value that its row does not take.
@@ -187,7 +220,7 @@ end
 
 --- The steps of one conversation: at least one.
 ---@param given leadping.MockAnswer
----@param where string its place, for messages
+---@param where string what messages begin with: whose, and its place in the script
 function script.steps(given, where)
   if type(given) ~= "table" or given[1] == nil then return { new_step(given, where) } end
   local steps = {}
@@ -204,10 +237,11 @@ end
 
 --- What a step's function makes of a request; nil where that is the default's.
 ---@param request leadping.MockRequest
-function script.made(step, request)
+---@param place string where the script was given, as "file:line: "
+function script.made(step, request, place)
   local given = step.make(request)
   if given == nil then return nil end
-  local where = step.where .. "()"
+  local where = ("%s%s()"):format(place, step.where)
   if type(given) == "function" then refuse(where, "no function is expected from a function") end
   return new_step(given, where)
 end

@@ -78,8 +78,8 @@ Type 3 to clear their overrides:]]):format(support.http, a, c),
     open():run("leadping clear fault:status-409")
     local screen, status = terminal:finish()
     assert.equal(1, status)
-    assert.equal("failed   fault:status-409  unexpected_status (409): an answer that this call "
-      .. "does not have: Conflict: The emulator was asked for this.; the override stands\n"
+    assert.equal("failed   fault:status-409  unexpected_status (409): a status that the API "
+      .. "does not document for this call: Conflict: The emulator was asked for this.; the override stands\n"
       .. "status 1\n$", screen)
   end)
 

@@ -195,14 +195,11 @@ local function announce(self)
   return not self.settled
 end
 
---- Gives it so many seconds more.
-function Call:extend(seconds)
-  self.deadline = self.deadline + seconds
-end
-
---- Gives back the time that a pause took.
-local function resume(self)
-  self.deadline, self.left = self.context.clock() + self.left, nil
+--- Gives back the time that it has waited for others: since it was due, or since
+-- a pause began.
+function Call:resume(now)
+  self.deadline = self.deadline + now - (self.held or self.due)
+  self.held = nil
 end
 
 --- A request to fill in. The engine gives back those that can be used again.
@@ -220,7 +217,6 @@ end
 --- The request of the next attempt, for a session; nil where the call is
 -- settled instead.
 function Call:next_request()
-  if self.left then resume(self) end
   local url = get_url(self)
   local key = url and get_key(self)
   if not key then return nil end
@@ -295,7 +291,7 @@ local function postpone(self, fields, run)
   local delay = not self.hook_error and run:postpone(fields, self.attempt_started)
   if not delay then return false end
   self.postponed = self.postponed + 1
-  self.left = self.deadline - self.context.clock()
+  self.held = self.context.clock()
   try_again(self, fields, delay)
   return true
 end

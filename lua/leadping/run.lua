@@ -68,10 +68,9 @@ function Run:postpone(fields, sent)
     engine.random)
 end
 
---- Takes a call that was to be sent again before, but for the others: it gets
--- back the time that it waited for them. One that was postponed has it already.
+--- Takes a call that is sent again now. In a run it may have waited for others.
 function Run.resume(_, call, now)
-  if not call.left then call:extend(now - call.due) end
+  call:resume(now)
 end
 
 local function finish(self, err, reason)

@@ -79,7 +79,8 @@ Type 3 to clear their overrides:]]):format(support.http, a, c),
     local screen, status = terminal:finish()
     assert.equal(1, status)
     assert.equal("failed   fault:status-409  unexpected_status (409): a status that the API "
-      .. "does not document for this call: Conflict: The emulator was asked for this.; the override stands\n"
+      .. "does not document for this call: Conflict: The emulator was asked for this.; "
+      .. "the override stands\n"
       .. "status 1\n$", screen)
   end)
 

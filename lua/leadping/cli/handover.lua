@@ -11,18 +11,26 @@ local handover = {}
 
 local NAMES = 9 -- for runs that end in the same second
 
+--- A name in the current directory that no file has.
+local function new_name()
+  local name = os.date "leadping-%Y%m%d-%H%M%S"
+  for i = 1, NAMES do
+    local path = ("%s%s.journal"):format(name, i > 1 and "-" .. i or "")
+    local file = io.open(path)
+    if not file then return path end
+    file:close()
+  end
+  return name .. ".journal"
+end
+
 --- Opens a new journal in the current directory.
 ---@return table? opened
 ---@return string path what is wrong where there is none
 local function open_journal(options)
-  local name, wrong = os.date "leadping-%Y%m%d-%H%M%S", nil
-  for i = 1, NAMES do
-    local path = ("%s%s.journal"):format(name, i > 1 and "-" .. i or "")
-    local opened, message = journal.open(path, options)
-    if opened then return opened, path end
-    wrong = wrong or message
-  end
-  return nil, (wrong:gsub("; nothing was sent$", "")) -- which is so where a run begins
+  local path = new_name()
+  local opened, message = journal.open(path, options)
+  if opened then return opened, path end
+  return nil, (message:gsub("; nothing was sent$", "")) -- which is so where a run begins
 end
 
 --- Writes what memory holds to a new journal.

@@ -469,6 +469,7 @@ describe("leadping.decode: JSON", function()
       ['{"x"=1}'] = "byte 5: ':' expected",
       ['{"x"::1}'] = "byte 6: a value expected, got something not JSON",
       ["{x:1}"] = "byte 2: a field's name expected, got something not JSON",
+      ['{canSend:true,"x":1}'] = "byte 2: a field's name expected, got something not JSON",
       ["{'x':1}"] = "byte 2: a field's name expected, got something not JSON",
       ["{1:1}"] = "byte 2: a field's name expected, got number",
       ["{null:1}"] = "byte 2: a field's name expected, got null",

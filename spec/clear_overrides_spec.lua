@@ -391,9 +391,7 @@ describe("clear_overrides raises", function()
   end
 
   it("where an iterator gives an id that is no string, naming its place", function()
-    local ok, message = pcall(function()
-      for _ in client:clear_overrides(each { support.id(), support.id(), 7 }, FAST) do end -- luacheck: ignore
-    end)
+    local ok, message = pcall(collect, client, each { support.id(), support.id(), 7 })
     assert.is_false(ok)
     assert.matches("'ids, id 3' %(string expected, got number: use tostring%)", message)
   end)

@@ -7,6 +7,7 @@ local Engine = require "leadping.engine"
 local iterator = require "leadping.iterator"
 local options = require "leadping.options"
 local settings = require "leadping.settings"
+local windows = require "spec.windows"
 
 local BODY = '{"canSend":true,"phoneNumberId":"pn_1"}'
 local LIMIT, WINDOW = 300, 60
@@ -142,14 +143,8 @@ local function assert_all_done(results, count)
   end
 end
 
---- The most times that are within any WINDOW seconds.
 local function most_in_window(times)
-  local most, first = 0, 1
-  for last = 1, #times do
-    while times[last] - times[first] >= WINDOW do first = first + 1 end
-    most = math.max(most, last - first + 1)
-  end
-  return most
+  return windows.most(times, WINDOW)
 end
 
 describe("leadping.run: the pace", function()

@@ -94,26 +94,27 @@ end
 
 -- results --------------------------------------------------------------------
 
---- Who takes results need not be the stream's caller: an error is for that one.
--- Ctrl-C is for who runs now; in a loop, that is nobody.
-local function give(self, stream, call, result)
-  local ok, raised = pcall(stream.take, stream, call, result)
-  if ok then return end
-  stream.raised = stream.raised or { raised }
-  if self.loop.wait and interrupt.is(raised) then error(raised, 0) end
-end
-
 local function wake_later(self, stream)
   if not self.waiting[stream] then return end
   self.waiting[stream] = nil
   self.woken[#self.woken + 1] = stream
 end
 
+--- Who takes results need not be the stream's caller: an error is for that one.
+-- Ctrl-C is for who runs now; in a loop, that is nobody.
+local function give(self, call, result)
+  local stream = call.stream
+  local ok, raised = pcall(stream.take, stream, call, result)
+  if not ok then
+    stream.raised = stream.raised or { raised }
+    if self.loop.wait and interrupt.is(raised) then error(raised, 0) end
+  end
+  wake_later(self, stream)
+end
+
 local function deliver(self, id, result)
   local call = remove_call(self, id)
-  if not call then return end
-  give(self, call.stream, call, result)
-  wake_later(self, call.stream)
+  if call then give(self, call, result) end
 end
 
 --- Gives the same failure to all calls in flight; returns how many there were.
@@ -124,9 +125,7 @@ local function fail_all(self, kind, message, retryable)
   if self.watcher then self.watcher:stop() end
   for _, call in pairs(calls) do
     count = count + 1
-    give(self, call.stream, call,
-      { kind = kind, message = message, sends = 1, retryable = retryable })
-    wake_later(self, call.stream)
+    give(self, call, { kind = kind, message = message, sends = 1, retryable = retryable })
   end
   return count
 end

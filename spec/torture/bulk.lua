@@ -8,6 +8,7 @@ local extent = ...
 
 local core = require "leadping.core"
 local leadping = require "leadping"
+local windows = require "spec.windows"
 
 local IDS = extent == "full" and 100000 or 20000
 local SETTLED = 2000 -- ids, after which memory is not to grow
@@ -136,16 +137,6 @@ local function flood(name, url, ca_file)
   print(("  memory grew by %d KiB from id %d to the last"):format(run.growth, SETTLED))
 end
 
---- The most of those times, in order, that any so many seconds have.
-local function most_in_window(times, seconds)
-  local most, first = 0, 1
-  for last = 1, #times do
-    while times[last] - times[first] >= seconds do first = first + 1 end
-    most = math.max(most, last - first + 1)
-  end
-  return most
-end
-
 --- Without a rate, on a limit of so many requests in so many seconds: in any of
 -- its windows, what was in flight at the first 429 and no more is refused.
 local function limited(name, count, requests, seconds, slots)
@@ -154,7 +145,7 @@ local function limited(name, count, requests, seconds, slots)
     { concurrency = slots, rate = false })
   check_once(run)
   check_requests(run)
-  local most = most_in_window(run.refused, seconds)
+  local most = windows.most(run.refused, seconds)
   check(most > 0, "the limit was never met")
   check(most <= slots, "%d of status 429 in %g s, with %d slots", most, seconds, slots)
 end

@@ -39,7 +39,8 @@ function pace.pause(dict, now, seconds)
   if resumes > resumes_at(dict) then dict:set(RESUMES, resumes) end
 end
 
-local function clock()
+--- Seconds since the epoch, and not as of when nginx last looked.
+function pace.clock()
   ngx.update_time()
   return ngx.now()
 end
@@ -50,20 +51,20 @@ end
 ---@return number? waited seconds; nil where it would be over `longest`
 ---@return number? after seconds until there is a turn
 function pace.wait(rate, longest)
-  local dict, began = ngx.shared.pace, clock()
+  local dict, began = ngx.shared.pace, pace.clock()
   local now = began
   repeat
     local at, free = pace.take(dict, rate, now, began + longest)
     if not at then return nil, free - now end
     if at > now then ngx.sleep(at - now) end
-    now = clock()
+    now = pace.clock()
   until now >= resumes_at(dict)
   return now - began
 end
 
 --- Pauses all workers from now on.
 function pace.pause_all(seconds)
-  pace.pause(ngx.shared.pace, clock(), seconds)
+  pace.pause(ngx.shared.pace, pace.clock(), seconds)
 end
 
 return pace

@@ -16,8 +16,7 @@ local service = {}
 local PAUSE = 5 -- seconds, behind a 429 without a Retry-After
 
 local function seconds_left()
-  ngx.update_time()
-  return math.max(ngx.ctx.deadline - ngx.now(), 0)
+  return math.max(ngx.ctx.deadline - pace.clock(), 0)
 end
 
 --- A retry takes its turn as a first attempt does, and a 429 is for all. The
@@ -69,8 +68,7 @@ end
 
 local function call(id)
   problem.note("internal", "unknown", 0) -- to be overwritten
-  ngx.update_time()
-  ngx.ctx.deadline = ngx.now() + settings.timeout
+  ngx.ctx.deadline = pace.clock() + settings.timeout
   local selection, err, response = client:clear_override(id)
   if not selection then return refuse_call(err) end
   problem.note("ok", "applied", response.attempts)

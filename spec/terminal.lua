@@ -69,11 +69,16 @@ function Terminal:enter(text)
   self:press("Enter")
 end
 
---- Gives the shell a command, on a clear screen: from the start it does not show
--- what was there, which finish would take for this command's.
+--- Gives the shell a command, on a clear screen, and waits until it is clear: it
+-- then shows neither what was there nor the command, which what is waited for
+-- could be found in.
 function Terminal:run(command)
+  local line = "clear; " .. command .. '; echo "status $?"'
   self:tmux("send-keys -R")
-  self:enter("clear; " .. command .. '; echo "status $?"')
+  self:type(line)
+  self:wait_for(line)
+  self:press("Enter")
+  support.eventually(function() return not self:screen():find(line, 1, true) end)
 end
 
 --- Waits for the command to end; the screen, and the command's exit status.

@@ -1,10 +1,35 @@
 /* descriptor.c: how our descriptors are made, whatever they stand for.
  * MIT, see LICENSE. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE /* accept4 */
 
 #include "descriptor.h"
 
 #include <fcntl.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#ifdef SOCK_CLOEXEC
+
+int descriptor_socket(int family, int type, int protocol)
+{
+  return socket(family, type | SOCK_CLOEXEC, protocol);
+}
+
+int descriptor_accept(int listener)
+{
+  return accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+}
+
+#else
+
+int descriptor_socket(int family, int type, int protocol)
+{
+  return socket(family, type, protocol);
+}
+
+int descriptor_accept(int listener) { return accept(listener, NULL, NULL); }
+
+#endif
 
 int descriptor_prepare(int fd)
 {

@@ -53,7 +53,7 @@ static void remove_path(struct doorbell *bell)
   bell->path = NULL;
 }
 
-static void stop_listening(struct doorbell *bell)
+void doorbell_stop_listening(struct doorbell *bell)
 {
   close_one(&bell->listener);
   remove_path(bell);
@@ -92,17 +92,17 @@ static int bind_to(int fd, const char *path)
 int doorbell_listen(struct doorbell *bell, const char *directory)
 {
   int error;
-  stop_listening(bell);
+  doorbell_stop_listening(bell);
   close_one(&bell->connection);
   bell->unheard = 0;
   bell->path = make_path(directory);
   if (!bell->path) return 0;
-  bell->listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  bell->listener = descriptor_socket(AF_UNIX, SOCK_STREAM, 0);
   if (bell->listener >= 0 && descriptor_prepare(bell->listener) &&
       bind_to(bell->listener, bell->path))
     return 1;
   error = errno;
-  stop_listening(bell);
+  doorbell_stop_listening(bell);
   errno = error;
   return 0;
 }
@@ -132,8 +132,8 @@ static int may_go_on(int error)
  * lasts; so the listener is given up, which its peer sees. */
 static int accept_one(struct doorbell *bell)
 {
-  int fd = accept(bell->listener, NULL, NULL);
-  if (fd < 0 && !may_go_on(errno)) stop_listening(bell);
+  int fd = descriptor_accept(bell->listener);
+  if (fd < 0 && !may_go_on(errno)) doorbell_stop_listening(bell);
   return fd;
 }
 
@@ -148,7 +148,7 @@ int doorbell_accept(struct doorbell *bell)
     return 0;
   }
   bell->connection = fd;
-  stop_listening(bell);
+  doorbell_stop_listening(bell);
   return 1;
 }
 
@@ -196,6 +196,6 @@ void doorbell_abandon(struct doorbell *bell)
 
 void doorbell_close(struct doorbell *bell)
 {
-  stop_listening(bell);
+  doorbell_stop_listening(bell);
   doorbell_abandon(bell);
 }

@@ -35,6 +35,9 @@ int doorbell_listen(struct doorbell *bell, const char *directory);
  * 1 where one was taken. Where none can be, it stops listening. */
 int doorbell_accept(struct doorbell *bell);
 
+/* Who has connected and was not taken is told by the connection's end. */
+void doorbell_stop_listening(struct doorbell *bell);
+
 void doorbell_ring(struct doorbell *bell);
 
 /* The pipe is readable no more. */

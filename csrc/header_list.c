@@ -34,16 +34,20 @@ static const char *check_text(lua_State *L, int index)
   return text;
 }
 
-/* Appends the header whose name and value are on the top of the stack.
- * libcurl's way to write an empty value is "name;". */
+/* Appends the header whose name and value are on the top of the stack. An empty
+ * value, which spaces alone are too (RFC 9110, section 5.5), is "name;" to
+ * libcurl: it leaves out "name:". */
 static void append(lua_State *L, struct header_list *list)
 {
   struct curl_slist *longer;
   const char *name, *value, *line;
+  int is_empty;
   lua_pushvalue(L, -2); /* a copy: a number would become a string in place */
   name = check_text(L, -1);
   value = check_text(L, -2);
-  line = lua_pushfstring(L, *value ? "%s: %s" : "%s;%s", name, value);
+  is_empty = value[strspn(value, " \t")] == '\0';
+  line = is_empty ? lua_pushfstring(L, "%s;", name)
+                  : lua_pushfstring(L, "%s: %s", name, value);
   longer = curl_slist_append(list->lines, line);
   if (!longer) luaL_error(L, "not enough memory");
   list->lines = longer;

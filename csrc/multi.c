@@ -6,6 +6,7 @@
 
 #include "multi.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,7 +241,10 @@ static void *run_thread(void *data)
   }
   pthread_mutex_lock(&m->lock);
   m->code = code;
-  if (code) doorbell_ring(&m->bell);
+  if (code) {
+    doorbell_ring(&m->bell);
+    doorbell_stop_listening(&m->bell); /* nobody accepts any more */
+  }
   pthread_mutex_unlock(&m->lock);
   gate_leave();
   return NULL;
@@ -286,8 +290,11 @@ struct transfer *multi_take_spare(struct multi *m)
   return t ? t : new_transfer(m);
 }
 
+/* Forgotten now and not at the next use, which may be long in coming: a burst
+ * would leave all its answers in memory. */
 void multi_give_spare(struct multi *m, struct transfer *t)
 {
+  transfer_forget(t);
   pthread_mutex_lock(&m->lock);
   push_first(&m->spare, t, SPARE);
   pthread_mutex_unlock(&m->lock);
@@ -335,10 +342,15 @@ static struct transfer *find_transfer(struct multi *m, lua_Integer id)
   return t;
 }
 
-/* The thread's end, once rung for, goes on being so. */
+/* Results, or the thread's end: once rung for, that goes on being so. */
+static int has_news(const struct multi *m)
+{
+  return m->finished.count > 0 || m->code != CURLM_OK;
+}
+
 static void answer_bell(struct multi *m)
 {
-  if (m->finished.count == 0 && !m->code) doorbell_answer(&m->bell);
+  if (!has_news(m)) doorbell_answer(&m->bell);
 }
 
 static void cancel(struct multi *m, struct transfer *t)
@@ -401,7 +413,7 @@ int multi_open_pipe(struct multi *m)
   opened = m->bell.reader >= 0;
   if (!opened) {
     opened = doorbell_open_pipe(&m->bell);
-    if (opened && m->finished.count > 0) doorbell_ring(&m->bell);
+    if (opened && has_news(m)) doorbell_ring(&m->bell);
   }
   pthread_mutex_unlock(&m->lock);
   return opened;
@@ -412,7 +424,8 @@ int multi_listen(struct multi *m, const char *directory,
 {
   int listening;
   pthread_mutex_lock(&m->lock);
-  listening = doorbell_listen(&m->bell, directory);
+  errno = ECANCELED; /* the thread has ended: nobody would accept */
+  listening = !m->code && doorbell_listen(&m->bell, directory);
   if (listening) memcpy(path, m->bell.path, strlen(m->bell.path) + 1);
   pthread_mutex_unlock(&m->lock);
   wake_thread(m);

@@ -202,10 +202,12 @@ static void close_session(struct session *s)
  * list, and closing waits. */
 static int session_next(lua_State *L)
 {
-  struct session *s = check_session(L);
+  struct session *s;
   struct transfer *t;
   int failed;
-  lua_pushcfunction(L, push_result);
+  lua_settop(L, 1);
+  lua_pushcfunction(L, push_result); /* allocates, in Lua 5.1 */
+  s = check_session(L);
   t = multi_take_finished(&s->multi);
   if (!t) return 0;
   s->results++;
@@ -230,12 +232,20 @@ static int session_cancel(lua_State *L)
   return 1;
 }
 
-/* session:close(); also __gc. Closes all connections; once is enough. */
+/* session:close(). Closes all connections; once is enough. */
 static int session_close(lua_State *L)
 {
   struct session *s = luaL_checkudata(L, 1, METATABLE);
   s->close_wanted = 1;
   if (s->results == 0) close_session(s);
+  return 0;
+}
+
+/* Does not wait for next(): where that has called what closes the state, it
+ * does not go on, and the session's memory is freed behind this. */
+static int session__gc(lua_State *L)
+{
+  close_session(luaL_checkudata(L, 1, METATABLE));
   return 0;
 }
 
@@ -341,27 +351,23 @@ int core_session(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"cancel", session_cancel},
-    {"close", session_close},
-    {"fd", session_fd},
-    {"hear", session_hear},
-    {"hush", session_hush},
-    {"listen", session_listen},
-    {"next", session_next},
-    {"ring", session_ring},
-    {"start", session_start},
-    {"step", session_step},
-    {"submit", session_submit},
-    {"__gc", session_close},
-    {NULL, NULL},
+    {"cancel", session_cancel}, {"close", session_close},
+    {"fd", session_fd},         {"hear", session_hear},
+    {"hush", session_hush},     {"listen", session_listen},
+    {"next", session_next},     {"ring", session_ring},
+    {"start", session_start},   {"step", session_step},
+    {"submit", session_submit}, {NULL, NULL},
 };
 
+/* __gc is no method: called within next(), it would free what that uses. */
 void session_register(lua_State *L)
 {
   keep_main_thread(L);
   luaL_newmetatable(L, METATABLE);
+  lua_pushcfunction(L, session__gc);
+  lua_setfield(L, -2, "__gc");
+  lua_newtable(L);
   set_functions(L, methods);
-  lua_pushvalue(L, -1);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }

@@ -90,7 +90,7 @@ static curl_socket_t on_open(void *data, curlsocktype purpose,
   curl_socket_t fd;
   (void)purpose;
   if (!reserve(s)) return CURL_SOCKET_BAD;
-  fd = socket(address->family, address->socktype, address->protocol);
+  fd = descriptor_socket(address->family, address->socktype, address->protocol);
   if (fd < 0) return fd; /* CURL_SOCKET_BAD too */
   forget(s, fd);
   if (descriptor_prepare(fd) && add(s, fd)) return fd;
@@ -247,8 +247,7 @@ void sockets_end_readable(struct sockets *s)
   while ((count = next_idle(s, &at, batch)) > 0) {
     if (poll(batch, count, 0) == 0) continue;
     for (i = 0; i < count; i++)
-      if (recv(batch[i].fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
-        end(batch[i].fd);
+      if (recv(batch[i].fd, &byte, 1, MSG_PEEK) >= 0) end(batch[i].fd);
   }
 }
 

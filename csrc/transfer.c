@@ -88,7 +88,6 @@ static const struct {
     {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
     {CURLOPT_SSL_VERIFYPEER, 1},
     {CURLOPT_SSL_VERIFYHOST, 2},
-    {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
     {CURLOPT_HTTP09_ALLOWED, 0},
     {CURLOPT_NETRC, CURL_NETRC_IGNORED},
     {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
@@ -135,15 +134,42 @@ static CURLcode set_callbacks(struct transfer *t)
   return code;
 }
 
+/* What this libcurl, or its TLS library, was built without needs no setting. */
+static CURLcode if_built_in(CURLcode code)
+{
+  return code == CURLE_NOT_BUILT_IN || code == CURLE_UNKNOWN_OPTION ? CURLE_OK
+                                                                    : code;
+}
+
+/* A path, or none, in place of libcurl's own. */
+static CURLcode set_path(CURL *easy, CURLoption option, const char *path)
+{
+  CURLcode code = curl_easy_setopt(easy, option, path);
+  return path ? code : if_built_in(code);
+}
+
 /* A given file or directory stands alone: without this, libcurl's built-in
  * one would be trusted beside it. */
-static CURLcode set_authorities(CURL *easy, const struct transfer_options *o)
+static CURLcode set_authorities(CURL *easy, const struct transfer_options *o,
+                                CURLoption file, CURLoption directory)
 {
   CURLcode code = CURLE_OK;
   if (o->ca_file || o->ca_path) {
-    code = curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file);
-    if (!code) code = curl_easy_setopt(easy, CURLOPT_CAPATH, o->ca_path);
+    code = set_path(easy, file, o->ca_file);
+    if (!code) code = set_path(easy, directory, o->ca_path);
   }
+  return code;
+}
+
+/* A proxy may be the environment's too; to one over TLS all the same holds. */
+static CURLcode set_proxy(CURL *easy, const struct transfer_options *o)
+{
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION,
+                                   (long)CURL_SSLVERSION_TLSv1_2);
+  if (!code)
+    code = set_authorities(easy, o, CURLOPT_PROXY_CAINFO, CURLOPT_PROXY_CAPATH);
+  code = if_built_in(code);
+  if (!code && o->proxy) code = curl_easy_setopt(easy, CURLOPT_PROXY, o->proxy);
   return code;
 }
 
@@ -153,10 +179,10 @@ static CURLcode set_options(struct transfer *t,
   CURLcode code = set_fixed_options(t->easy);
   if (!code) code = set_protocols(t->easy);
   if (!code) code = set_callbacks(t);
-  if (!code) code = set_authorities(t->easy, options);
+  if (!code)
+    code = set_authorities(t->easy, options, CURLOPT_CAINFO, CURLOPT_CAPATH);
+  if (!code) code = set_proxy(t->easy, options);
   if (!code) code = curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-  if (!code && options->proxy)
-    code = curl_easy_setopt(t->easy, CURLOPT_PROXY, options->proxy);
   return code;
 }
 
@@ -218,7 +244,7 @@ void transfer_check_request(struct request *request, lua_State *L, int index)
   request->headers = check_header_list(L, base + 6);
 }
 
-static void forget_answer(struct transfer *t)
+void transfer_forget(struct transfer *t)
 {
   buffer_clear(&t->head);
   buffer_clear(&t->body);
@@ -243,7 +269,6 @@ int transfer_prepare(struct transfer *t, const struct request *request)
 {
   CURL *easy = t->easy;
   CURLcode code;
-  forget_answer(t);
   t->max_body = request->max_body;
   code = set_headers(t, request->headers);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
@@ -298,12 +323,19 @@ static void set_integer(lua_State *L, const char *key, long value)
   lua_setfield(L, -2, key);
 }
 
+/* Of the proxy's certificate, where it is that one which was refused. */
+static long verify_result(CURL *easy)
+{
+  long of_server = 0, of_proxy = 0;
+  curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &of_server);
+  curl_easy_getinfo(easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &of_proxy);
+  return of_proxy ? of_proxy : of_server;
+}
+
 /* Adds to the result at the top of the stack what is known of a failure. */
 static void set_failure(struct transfer *t, lua_State *L)
 {
   struct failure failure = failure_of(t);
-  long verify = 0;
-  curl_easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
   lua_pushstring(L, failure.kind);
   lua_setfield(L, -2, "kind");
   push_message(t, L);
@@ -311,7 +343,7 @@ static void set_failure(struct transfer *t, lua_State *L)
   lua_pushboolean(L, failure.retryable);
   lua_setfield(L, -2, "retryable");
   set_integer(L, "code", (long)t->code);
-  set_integer(L, "verify", verify);
+  set_integer(L, "verify", verify_result(t->easy));
 }
 
 static void set_bytes(lua_State *L, const char *key,
@@ -348,7 +380,8 @@ void transfer_end(struct transfer *t, CURLcode code)
 void transfer_push_result(struct transfer *t, lua_State *L)
 {
   long status = 0;
-  curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+  if (t->head_received) /* libcurl's may be of the request before */
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
   lua_createtable(L, 0, 8); /* Lua adds a few more */
   set_integer(L, "sends", t->sends);
   if (status) set_integer(L, "status", status);

@@ -64,8 +64,12 @@ struct request {
  * max_body (bytes) }. Leaves values on the stack. Raises for a wrong type. */
 void transfer_check_request(struct request *request, lua_State *L, int index);
 
-/* Prepares for a request; 0 where libcurl refuses. Allocates nothing in Lua,
- * so that no finalizer can run and use the transfer meanwhile. */
+/* Forgets the answer: of one that becomes spare. */
+void transfer_forget(struct transfer *transfer);
+
+/* Prepares a spare one for a request; 0 where libcurl refuses. Allocates
+ * nothing in Lua, so that no finalizer can run and use the transfer meanwhile.
+ */
 int transfer_prepare(struct transfer *transfer, const struct request *request);
 
 /* Takes libcurl's code for it. What ended within the head of the answer is cut,

@@ -93,7 +93,7 @@ describe("the request", function()
   end)
 
   it("does not change with the table that was given as headers", function()
-    local headers = { ["X-Team"] = "ops", ["X-Empty"] = "" }
+    local headers = { ["X-Team"] = "ops", ["X-Empty"] = "", ["X-Blank"] = "  " }
     local client = support.client { headers = headers }
     finally(function() client:close() end)
     headers["X-Team"] = "changed\r\nX-Other: 1"
@@ -102,6 +102,7 @@ describe("the request", function()
     local sent = support.requests(mark)[1].headers
     assert.equal("ops", sent["x-team"])
     assert.equal("", sent["x-empty"])
+    assert.equal("", sent["x-blank"]) -- RFC 9110, section 5.5
   end)
 
   it("is the one that client:request gives to another HTTP stack", function()

@@ -258,6 +258,38 @@ describe("a finalizer that runs inside the session", function()
     end
   end)
 
+  -- Lua 5.1 ends the process without closing the state.
+  it("may close the state that the session is in", function()
+    local output, status = support.run(([[
+      local core = require "leadping.core"
+      local garbage = {} -- which takes the end of the state some time
+      for i = 1, 300000 do garbage[i] = { i } end
+      local session = core.session { proxy = "" }
+      local function submit(fault)
+        assert(session:submit { url = %q .. fault, method = "DELETE", timeout = 5,
+          connect_timeout = 5, max_body = 1e5, headers = { Authorization = %q } })
+      end
+      session:start()
+      for i = 1, 60 do submit(("slow-%%.2f"):format(0.3 + i / 50)) end
+      for _ = 1, 20 do submit "headers-20000" end
+      while session:step(0.05) < 20 do end
+      collectgarbage "stop"
+      for _ = 1, 1000 do
+        local newproxy = rawget(_G, "newproxy")
+        local function close_state() os.exit(7, true) end
+        if newproxy then getmetatable(newproxy(true)).__gc = close_state
+        else setmetatable({}, { __gc = close_state }) end
+      end
+      collectgarbage("setpause", 1)
+      collectgarbage("setstepmul", 1000000)
+      collectgarbage "restart"
+      while session:next() do end
+      print "no finalizer has run there"
+    ]]):format(request("fault:").url:gsub("/override$", ""), "Bearer " .. support.key))
+    assert.equal("", output)
+    assert.equal(7, status)
+  end)
+
   it("may use the client that is in use", function()
     local client = support.client { headers = headers }
     finally(function() client:close() end)

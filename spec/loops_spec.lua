@@ -196,12 +196,7 @@ end
 describe("a name look-up that hangs", function()
   local library
 
-  setup(function()
-    library = os.tmpname()
-    assert.equal("", (support.shell(("${CC:-cc} -shared -fPIC -o %s spec/torture/hang.c -ldl")
-      :format(library))))
-  end)
-  teardown(function() os.remove(library) end)
+  setup(function() library = support.build_preload "hang" end)
 
   it("ends at the deadline where the caller itself waits, and does not hold up the end", function()
     local seconds, output, status = support.timed(support.run, [[

@@ -62,12 +62,7 @@ describe("two sockets at one local port", function()
   end
   local library
 
-  setup(function()
-    library = os.tmpname()
-    assert.equal("", (support.shell(("${CC:-cc} -shared -fPIC -o %s spec/torture/same_port.c -ldl")
-      :format(library))))
-  end)
-  teardown(function() os.remove(library) end)
+  setup(function() library = support.build_preload "same_port" end)
 
   for _, host in ipairs { "127.0.0.2", "::1" } do
     it(("are told apart where one is to 127.0.0.1 and one to %s"):format(host), function()

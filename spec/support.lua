@@ -162,6 +162,17 @@ function support.run(program, variables)
   return output, status
 end
 
+--- Builds a library of spec/torture.
+---@param name string of its C file
+---@return string path for LD_PRELOAD
+function support.build_preload(name)
+  local path = ("%s/%s.so"):format(os.getenv "BUILD" or "build/torture", name)
+  local output = support.shell(("${CC:-cc} -shared -fPIC -o %s spec/torture/%s.c -ldl "
+    .. "-Wl,--no-as-needed $(pkg-config --cflags --libs libcurl)"):format(path, name))
+  assert(output == "", output)
+  return path
+end
+
 -- A process in the background.
 local Process = {}
 Process.__index = Process

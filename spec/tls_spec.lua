@@ -177,6 +177,22 @@ describe("a proxy", function()
     assert.equal("api.example", support.requests(mark)[1].headers.host)
   end)
 
+  it("over TLS is trusted as a server is", function()
+    local function options(proxy, ca_file)
+      return {
+        base_url = "http://api.example", allow_http = true, proxy = proxy, ca_file = ca_file,
+      }
+    end
+    assert.matches("; the certificate's authority is not trusted here",
+      refusal(options(support.tls)))
+    assert.matches("; the certificate has expired", refusal(options(EXPIRED, support.ca)))
+    local client = support.client(options(support.tls, support.ca))
+    finally(function() client:close() end)
+    local _, mark = support.requests()
+    assert(client:clear_override("through TLS"))
+    assert.equal("api.example", support.requests(mark)[1].headers.host)
+  end)
+
   it("that does not answer is a connection error without its password", function()
     local client = support.client {
       base_url = "https://api.example",

@@ -124,7 +124,8 @@ end
 -- order of the curl tool), the system's hashed directory where there is one,
 -- or nothing: libcurl's own default.
 local function resolve_authorities(values)
-  if values.ca_file or values.ca_path or not values.is_tls then return end
+  if values.ca_file or values.ca_path then return end
+  if not values.is_tls and not values.proxy then return end
   values.ca_file = environment("CURL_CA_BUNDLE") or environment("SSL_CERT_FILE")
   if not values.ca_file then values.ca_path = core.ca_path() end
 end

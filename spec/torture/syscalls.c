@@ -36,7 +36,7 @@
 #define NAME "leadping.test"
 
 #define CALLS(CALL)                                                            \
-  CALL(accept)                                                                 \
+  CALL(accept4)                                                                \
   CALL(bind)                                                                   \
   CALL(clock_gettime)                                                          \
   CALL(close)                                                                  \
@@ -175,8 +175,8 @@ static void find_next(const char *name, void *pointer)
     return fails(CALL_##name) ? -1 : next arguments;                           \
   }
 
-WRAP(int, accept, (int fd, __SOCKADDR_ARG peer, socklen_t *size),
-     (fd, peer, size))
+WRAP(int, accept4, (int fd, __SOCKADDR_ARG peer, socklen_t *size, int flags),
+     (fd, peer, size, flags))
 WRAP(int, bind, (int fd, __CONST_SOCKADDR_ARG own, socklen_t size),
      (fd, own, size))
 WRAP(int, clock_gettime, (clockid_t id, struct timespec *now), (id, now))

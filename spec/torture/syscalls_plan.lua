@@ -10,7 +10,7 @@ plan.NAME = "leadping.test" -- syscalls.c resolves it
 -- SHORT lets a transfer through with one byte. EPERM is what a sandbox's filter
 -- gives. getrandom is getentropy and syscall(SYS_getrandom).
 plan.errors = {
-  { "accept", "EINTR EAGAIN ECONNABORTED EMFILE ENFILE ENOMEM" },
+  { "accept4", "EINTR EAGAIN ECONNABORTED EMFILE ENFILE ENOMEM" },
   { "bind", "EACCES EADDRINUSE ENOMEM" },
   { "clock_gettime", "EPERM" },
   { "close", "EINTR EIO" },
@@ -60,7 +60,7 @@ plan.settings = {
   { name = "http driven, kept", url = "EMULATOR_HTTP", driven = true, kept = true,
     only = "fcntl poll read recv send write" },
   { name = "http listening", url = "EMULATOR_HTTP", driven = true, listening = true,
-    only = "accept bind close fcntl getsockopt listen mkdtemp pthread_create rmdir send socket "
+    only = "accept4 bind close fcntl getsockopt listen mkdtemp pthread_create rmdir send socket "
       .. "unlink" },
   { name = "http by name", url = "EMULATOR_HTTP", host = plan.NAME },
   { name = "tls", url = "EMULATOR_TLS", ca = "ca_file" },
@@ -72,7 +72,7 @@ plan.settings = {
 }
 
 -- Without a socket to wait on, a loop polls.
-local FOR_BELL = { accept = true, bind = true, listen = true, mkdtemp = true, rmdir = true,
+local FOR_BELL = { accept4 = true, bind = true, listen = true, mkdtemp = true, rmdir = true,
   unlink = true }
 
 --- Whether the call has to succeed all the same: a transfer of one byte is an
@@ -84,9 +84,9 @@ function plan.is_harmless(item)
   return item.call == "recv" and (item.error == "EINTR" or item.error == "EAGAIN")
 end
 
--- What accept gives for one connection, or for none: it is not called again before
+-- What accept4 gives for one connection, or for none: it is not called again before
 -- poll says that there is one.
-local NOT_ONWARD = { accept = { EINTR = true, EAGAIN = true, ECONNABORTED = true } }
+local NOT_ONWARD = { accept4 = { EINTR = true, EAGAIN = true, ECONNABORTED = true } }
 
 local NOT_DRIVEN = { send = { EINTR = true, EAGAIN = true }, recv = { EINTR = true } }
 

@@ -248,41 +248,38 @@ describe("clear_overrides, left early,", function()
     end)
   end)
 
-  it("by an error of the ids, drops what is in flight", function()
-    leave(function()
-      local next_id, asked = each(slow_ids()), 0
-      local function failing()
-        asked = asked + 1
-        if asked == 6 then error("no more ids", 0) end
-        return next_id()
-      end
-      local ok, message = pcall(function()
-        for _ in client:clear_overrides(failing, FAST) do end -- luacheck: ignore
-      end)
-      assert.is_false(ok)
-      assert.equal("no more ids", message)
-    end)
-  end)
-
-  it("by an error of the ids, yields what is done before", function()
-    local next_id, asked, yielded = each(ids(8)), 0, 0
-    local function failing()
-      asked = asked + 1
-      if asked == 7 then
-        os.execute("sleep 0.2") -- the others have been answered
-        error("no more ids", 0)
-      end
-      return next_id()
-    end
+  --- What a loop yields before it raises "mine".
+  local function yielded_before_error(next_result)
+    local yielded = {}
     local ok, message = pcall(function()
-      for _, selection in client:clear_overrides(failing, fast { concurrency = 4 }) do
-        assert.is_truthy(selection)
-        yielded = yielded + 1
-      end
+      for id, selection, err in next_result do yielded[id] = selection or err end
     end)
     assert.is_false(ok)
-    assert.equal("no more ids", message)
-    assert.is_true(yielded >= 3, yielded)
+    assert.equal("mine", message)
+    assert.is_true(support.timed(assert_usable, client) < 1)
+    return yielded
+  end
+
+  it("by an error of the ids, yields what is in flight", function()
+    local sent = ids(5, "fault:slow-0.2")
+    local next_id = each(sent)
+    local yielded = yielded_before_error(client:clear_overrides(function()
+      return next_id() or error("mine", 0)
+    end, FAST))
+    for _, id in ipairs(sent) do assert.is_truthy(yielded[id].eligibleNumbers, id) end
+  end)
+
+  it("by an error of the key's function, yields what is in flight or was sent", function()
+    local asked, sent = 0, ids(2, "fault:slow-0.2")
+    local failing = support.client { max_retries = 1, api_key = function()
+      asked = asked + 1
+      return asked <= 3 and support.key or error("mine", 0)
+    end }
+    table.insert(sent, 1, support.id "fault:status-503") -- sent again, it asks a fourth time
+    local yielded = yielded_before_error(failing:clear_overrides(sent, FAST))
+    failing:close()
+    assert.equal("unknown", yielded[sent[1]].outcome)
+    for i = 2, 3 do assert.is_truthy(yielded[sent[i]].eligibleNumbers, i) end
   end)
 
   it("by an error of the hook, drops what is in flight and raises it once", function()
@@ -380,7 +377,12 @@ describe("clear_overrides raises", function()
 
   for _, row in ipairs {
     { { "a", "b", 7 }, "bad argument 'ids%[3%]' %(string expected, got number: use tostring%)" },
-    { { conv_1 = true }, "bad argument 'ids' %(an array of ids expected, got a table without" },
+    { { conv_1 = true },
+      "bad argument 'ids' %(an array expected, got a table with the key 'conv_1'%)" },
+    { { "a", other = "b" },
+      "bad argument 'ids' %(an array expected, got a table with the key 'other'%)" },
+    { { "a", [3] = "c" }, "bad argument 'ids' %(ids%[3%] is not in the array, which ends at 1%)" },
+    { { "a", [0] = "b" }, "bad argument 'ids' %(ids%[0%] is not in the array, which ends at 1%)" },
   } do
     it("for an array that is not all ids, before anything is sent: " .. row[2], function()
       local ok, message = pcall(function() client:clear_overrides(row[1], FAST) end)
@@ -389,6 +391,17 @@ describe("clear_overrides raises", function()
       for _, request in ipairs((support.requests())) do assert.not_equal("a", request.id) end
     end)
   end
+
+  it("not for a table that can be called, which is an iterator", function()
+    local list = ids(3)
+    local callable = setmetatable({}, { __call = each(list) })
+    local count = 0
+    for id in client:clear_overrides(callable, FAST) do
+      count = count + 1
+      assert.is_string(id)
+    end
+    assert.equal(3, count)
+  end)
 
   it("where an iterator gives an id that is no string, naming its place", function()
     local ok, message = pcall(collect, client, each { support.id(), support.id(), 7 })

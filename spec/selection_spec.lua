@@ -112,7 +112,7 @@ describe("leadping.selection: the card", function()
   end)
 
   it("of an empty object", function()
-    assert.equal("cannot send (no number)\n  eligible 0",
+    assert.equal("canSend is missing (no number)\n  eligible 0",
       tostring(assert(leadping.decode "{}")))
   end)
 
@@ -127,7 +127,7 @@ describe("leadping.selection: the card", function()
       "  source   o",
       "  override manual",
       "  eligible 1",
-      "    ?  -, cannot send",
+      "    ?  -, canSend is missing",
     }, "\n"), tostring(made {
       canSend = false, number = "+1", setupMessage = "s", healthStatus = "Paused",
       healthLabel = "by us", healthWarning = "w", reasonLabel = "r", campaignId = "c",
@@ -209,6 +209,6 @@ describe("leadping.selection: the card on a terminal", function()
   it("escapes what came through decode too", function()
     local selection = assert(leadping.decode '{"displayNumber":"\\u001b[31m\\u009b2J"}')
     assert.equal("\27[31m\194\155" .. "2J", selection.displayNumber)
-    assert.matches("^cannot send %(\\x1B%[31m\\xC2\\x9B2J%)\n", tostring(selection))
+    assert.matches("^canSend is missing %(\\x1B%[31m\\xC2\\x9B2J%)\n", tostring(selection))
   end)
 end)

@@ -181,7 +181,7 @@ end
 
 --- Reads an answer. Where it is an error, the key is taken out of `response`.
 ---@param response leadping.Response
----@param key string? that was sent
+---@param key string|string[]|nil|false that was sent, or may have been
 ---@param time number seconds since the epoch, for a Retry-After that is a date
 ---@return leadping.Selection? selection
 ---@return table? fields for errors.new

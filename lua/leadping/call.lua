@@ -12,6 +12,7 @@ local interrupt = require "leadping.interrupt"
 local request = require "leadping.request"
 local retry = require "leadping.retry"
 local settings = require "leadping.settings"
+local text = require "leadping.text"
 
 local Call = {
   postponed = 0, -- attempts that cost no retry
@@ -95,6 +96,7 @@ function Call:fail(given)
   local fields = {}
   for name, value in pairs(given) do fields[name] = value end
   fields.conversation_id = self.id
+  fields.message = text.redact(fields.message, self.key) -- a given transport's, maybe
   fields.attempts, fields.elapsed = self.attempts, self:elapsed()
   fields.reasons = self.reasons or {}
   fields.outcome = final_outcome(self, fields.outcome)

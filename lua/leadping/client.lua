@@ -12,6 +12,7 @@ local iterator = require "leadping.iterator"
 local options = require "leadping.options"
 local request = require "leadping.request"
 local settings = require "leadping.settings"
+local text = require "leadping.text"
 
 ---@class leadping.Client
 local Client = { __name = "leadping.client" }
@@ -68,15 +69,22 @@ function Client:clear_override(id, given)
 end
 
 --- What is wrong with an array of ids, which is checked whole: what is sent cannot
--- be taken back.
+-- be taken back. What a length leaves out would never be sent.
 local function wrong_array(ids)
-  for i = 1, #ids do
+  local count = #ids
+  for i = 1, count do
     if type(ids[i]) ~= "string" then
       return type_error(("ids[%d]"):format(i), "string", ids[i])
     end
   end
-  if #ids == 0 and next(ids) ~= nil then
-    return "bad argument 'ids' (an array of ids expected, got a table without [1])"
+  for key in next, ids do
+    if type(key) ~= "number" then
+      return ("bad argument 'ids' (an array expected, got a table with the key '%s')")
+        :format(text.sample(tostring(key), 40))
+    elseif key < 1 or key > count or key % 1 ~= 0 then
+      return ("bad argument 'ids' (ids[%s] is not in the array, which ends at %d)")
+        :format(tostring(key), count)
+    end
   end
 end
 
@@ -99,10 +107,15 @@ local function next_of_iterator(next_id)
   end
 end
 
+local function is_callable(value)
+  local metatable = type(value) == "table" and getmetatable(value)
+  return type(value) == "function" or type(metatable) == "table" and metatable.__call ~= nil
+end
+
 ---@return (fun(): string?)? next_id
 ---@return string? message what is wrong
 local function next_of(ids)
-  if type(ids) == "function" then return next_of_iterator(ids) end
+  if is_callable(ids) then return next_of_iterator(ids) end
   if type(ids) ~= "table" then return nil, type_error("ids", "table or function", ids) end
   local wrong = wrong_array(ids)
   return not wrong and next_of_array(ids) or nil, wrong
@@ -130,6 +143,16 @@ function Client:clear_overrides(ids, given)
   return iterator.new(engine:stream(next_id, limits))
 end
 
+local KEYS_MAX = 100
+
+--- Keeps what an answer given to response() may repeat, newest first.
+local function remember_key(engine, key)
+  local keys = engine.requested_keys
+  if keys[1] == key then return end
+  table.insert(keys, 1, key)
+  keys[KEYS_MAX + 1] = nil
+end
+
 --- The request of clear_override, for another HTTP stack. Its headers hold the
 -- key; tostring() of it does not.
 ---@param id string
@@ -148,7 +171,7 @@ function Client:request(id)
     err.conversation_id = id
     return nil, err
   end
-  engine.requested_key = key -- what an answer given to response() may repeat
+  remember_key(engine, key)
   return request.new(engine.settings, url, key)
 end
 
@@ -174,9 +197,9 @@ function Client:response(status, headers, body)
   local response = answer.response {
     status = status, headers = lower, body = body or "",
   }
-  local key = engine.settings.api_key
-  if type(key) ~= "string" then key = engine.requested_key end
-  local selection, fields = answer.read(response, key, os.time())
+  local keys = engine.settings.api_key
+  if type(keys) ~= "string" then keys = engine.requested_keys end
+  local selection, fields = answer.read(response, keys, os.time())
   return selection, fields and errors.new(fields), response
 end
 
@@ -185,8 +208,8 @@ end
 function Client:close()
   local engine, wrong = get_engine(self, "close")
   if engine then
+    hidden.set(self, false) -- also where a given transport's close raises
     engine:close()
-    hidden.set(self, false)
   elseif hidden.get(self) == nil then
     raise("close", wrong)
   end

@@ -6,6 +6,7 @@
 local core = require "leadping.core"
 local json = require "leadping.json"
 local Selection = require "leadping.selection"
+local text = require "leadping.text"
 
 local codec = {}
 
@@ -167,7 +168,7 @@ function encode_schema_object(object, name, path)
   end
   for _, unknown in ipairs(sorted_names(object)) do
     if not documented[unknown] then
-      local field_path = path .. unknown
+      local field_path = path .. text.escape(unknown)
       members[#members + 1] = ("%s:%s"):format(at_path(field_path, encode_string, unknown),
         at_path(field_path, encode_value, object[unknown], 0))
     end

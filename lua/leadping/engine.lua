@@ -14,7 +14,7 @@ local Stream = require "leadping.stream"
 local transport = require "leadping.transport"
 
 local IDLE = 3600 -- seconds, where no call waits for a moment of its own
-local WEAK = { __mode = "k" } -- a coroutine that is dropped takes its stream along
+local WEAK = { __mode = "k" } -- what is dropped is no longer waited for
 
 local Engine = {}
 Engine.__index = Engine
@@ -40,11 +40,13 @@ function Engine.new(settings, with)
     time = with.time or os.time,
     random = with.random or core.random,
     loop = get_loop(settings, with),
+    requested_keys = {}, -- see Client:request
     calls = {}, -- session's id -> call
     sending = false, -- the stream of a request on its way to the session
     in_flight = 0, -- how many those are, where there is a watcher
     waiting = setmetatable({}, WEAK), -- streams
     woken = {}, -- streams whose results came while they waited
+    drainers = setmetatable({}, WEAK), -- coroutines that take results for all
   }, Engine)
 end
 
@@ -154,7 +156,7 @@ end
 --- What runs now; Lua 5.1 has no name for the main coroutine.
 local function current() return coroutine.running() or "main" end
 
-local function is_draining(self) return self.drainer == current() end
+local function is_draining(self) return self.drainers[current()] == true end
 
 --- Lets those go on whose results came; each once, however many there are. What
 -- one of them raises comes when all have been woken.
@@ -177,10 +179,11 @@ end
 --- Called by the watcher when results are ready.
 function drain(self)
   if not self.session then return end
-  local before = self.drainer
-  self.drainer = current()
+  local drainer = current() -- one of several: two loops may share the client
+  local before = self.drainers[drainer]
+  self.drainers[drainer] = true
   local ok, raised = pcall(take_results, self)
-  self.drainer = before
+  self.drainers[drainer] = before
   wake(self)
   if not ok then error(raised, 0) end
 end
@@ -228,9 +231,9 @@ local function wait_blocking(self, seconds)
   local session, message = get_session(self)
   local waiting = session
   if session then waiting, message = self.loop.wait(session, seconds) end
-  if waiting then
+  if waiting or message == "interrupted" then
     deliver_all(self)
-  elseif message ~= "interrupted" and abandon_session(self, message) == 0 then
+  elseif abandon_session(self, message) == 0 then
     return "connection", message
   end
 end

@@ -31,12 +31,14 @@ local is_function = one_of_types("function")
 
 local function is_seconds(value)
   if type(value) ~= "number" or not (value > 0 and value <= SECONDS_MAX) then
-    return "seconds over 0 and at most 86400 expected"
+    return ("seconds over 0 and at most %d expected"):format(SECONDS_MAX)
   end
 end
 
 local function is_seconds_or_0(value)
-  return value ~= 0 and is_seconds(value) or nil
+  if value ~= 0 and is_seconds(value) then
+    return ("seconds from 0 to %d expected"):format(SECONDS_MAX)
+  end
 end
 
 local function is_integer_between(low, high)

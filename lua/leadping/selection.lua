@@ -49,7 +49,7 @@ end
 local function headline(self)
   local number = shown(self.displayNumber or self.number, "no number")
   if self.canSend then return "can send from " .. number end
-  return ("cannot send (%s)"):format(number)
+  return ("%s (%s)"):format(text.can_send(self.canSend), number)
 end
 
 local function number_line(number)
@@ -57,7 +57,7 @@ local function number_line(number)
     number.isSelected and "*" or " ",
     shown(number.displayNumber or number.number, "?"),
     shown(with_label(number.healthStatus, number.healthLabel), "-"),
-    number.canSend and "can send" or "cannot send",
+    text.can_send(number.canSend),
     number.label and ", " .. shown(number.label) or "")
 end
 

@@ -104,13 +104,15 @@ end
 
 --- The key for one attempt. Raises where a function gives an impossible one.
 ---@return string? key
----@return leadping.Error? err where the function returns none
+---@return leadping.Error? err where the function returns none; it may say why
 function settings.current_key(values)
-  local key = values.api_key
+  local key, why = values.api_key
   if type(key) == "string" then return key end
-  key = key()
+  key, why = key()
   if key == nil or key == "" then
-    return nil, no_api_key("no API key: the function given as api_key returned none")
+    local message = "no API key: the function given as api_key returned none"
+    if type(why) == "string" then message = ("%s: %s"):format(message, text.sample(why, 200)) end
+    return nil, no_api_key(message)
   end
   local wrong = type(key) ~= "string" and "string expected, got " .. type(key)
     or check_key(key)

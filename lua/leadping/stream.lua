@@ -22,7 +22,9 @@ local Stream = {}
 Stream.__index = Stream
 
 local function start(self, call)
+  self.asking = call
   local request = call:next_request()
+  self.asking = false
   if self.cancelled then return end -- by who was asked for the key, or told
   if request then
     self.run:spend(call.attempt_started)
@@ -83,7 +85,9 @@ end
 --- Ids are asked for one at a time, when they can be sent.
 local function start_new(self)
   while has_room(self) and self.run:may_send() do
+    self.asking = true
     local id = self:next_id()
+    self.asking = false
     if id == nil then
       self.exhausted = true
     else
@@ -98,16 +102,38 @@ local function send_due_and_new(self)
   start_new(self)
 end
 
+--- Puts away the call for whose key an error was raised. In a run, one that was
+-- sent before is given out with what is known of it.
+local function drop(self, call)
+  if call.last and self.run ~= ONCE then
+    call:give_up()
+    self:settle(call)
+  else
+    self.busy = self.busy - 1
+  end
+end
+
 --- Sends what may be sent. An error of the ids or of the key's function is kept
--- until what is done has been given out; Ctrl-C comes at once.
+-- until nothing is in flight any more; Ctrl-C comes at once.
 ---@param call table? that is to be given out: where an error would take it along,
 -- the next time will do
 local function send(self, call)
-  if self.raised or (call and self.waiter and not protect.is_able) then return end
+  if self.raised or self.caller_error then return end
+  if call and self.waiter and not protect.is_able then return end
   local ok, raised = protect.pcall(self.waiter, send_due_and_new, self)
   if ok then return end
-  self.raised = { raised }
   if interrupt.is(raised) then error(raised, 0) end
+  if self.asking then
+    self.caller_error = { raised }
+    if self.asking ~= true then drop(self, self.asking) end
+    self.asking = false
+  else
+    self.raised = { raised }
+  end
+end
+
+local function has_ended(self)
+  return self.run.ended or self.caller_error ~= nil
 end
 
 --- Seconds until the first of the delayed calls is due; nil where there is none.
@@ -120,7 +146,7 @@ end
 
 --- Seconds until something is to be sent; nil where nothing is.
 local function seconds_until_due(self)
-  if self.run.ended then return nil end
+  if has_ended(self) then return nil end
   local delay = has_room(self) and 0 or seconds_of_delay(self)
   return delay and math.max(delay, self.run:wait())
 end
@@ -143,7 +169,7 @@ local function fail_delayed(self, kind, message)
 end
 
 local function is_over(self)
-  return self.busy == 0 and (self.exhausted or self.run.ended)
+  return self.busy == 0 and (self.exhausted or has_ended(self))
 end
 
 --- The next call that is settled; nil where none is left.
@@ -151,10 +177,11 @@ local function next_settled(self)
   while not self.cancelled do
     local call = take_settled(self)
     send(self, call)
-    if self.run.ended then settle_delayed(self, Call.give_up) end
+    if has_ended(self) then settle_delayed(self, Call.give_up) end
     call = call or take_settled(self)
     if call or self.cancelled then return call end
-    if self.raised then error(self.raised[1], 0) end
+    local raised = self.raised or is_over(self) and self.caller_error
+    if raised then error(raised[1], 0) end
     if is_over(self) then return nil end
     local kind, message = self.engine:wait(self, seconds_until_due(self))
     if kind then fail_delayed(self, kind, message) end
@@ -213,7 +240,9 @@ function Stream.new(engine, next_id, limits, slots, run)
     cancelled = false,
     waiter = nil, -- see leadping.loops
     awaited = false, -- the coroutine that called result() and has not got it yet
-    raised = nil, -- an error by one of its calls or by next_id, in a table
+    asking = false, -- true: for an id; a call: for its key
+    caller_error = nil, -- of next_id or the key's function, in a table
+    raised = nil, -- any other error on the way, in a table
     first = nil, last = nil, -- of the settled calls, linked by `behind`
     delayed = nil, -- a list of calls, as soon as there is one
     only_id = nil, -- of a stream of one; see leadping.engine

@@ -45,10 +45,26 @@ function text.sample(value, limit)
   return text.escape(beginning) .. ("… (%d bytes)"):format(#value)
 end
 
+local function each(secrets)
+  return ipairs(type(secrets) == "table" and secrets or { secrets or nil })
+end
+
 --- Replaces every occurrence of a secret.
-function text.redact(value, secret)
-  if not secret or not value:find(secret, 1, true) then return value end
-  return (value:gsub(secret:gsub("%p", "%%%0"), "[key]"))
+---@param secrets string|string[]|nil|false
+function text.redact(value, secrets)
+  for _, secret in each(secrets) do
+    if value:find(secret, 1, true) then
+      value = value:gsub(secret:gsub("%p", "%%%0"), "[key]")
+    end
+  end
+  return value
+end
+
+--- What an answer says of canSend, which the API may leave out one day.
+---@param can_send boolean?
+function text.can_send(can_send)
+  if can_send == nil then return "canSend is missing" end
+  return can_send and "can send" or "cannot send"
 end
 
 --- What a JSON escape stands for (RFC 8259, section 7); a letter of a secret is
@@ -60,19 +76,19 @@ local function unescape(letter, digits)
 end
 
 --- Whether a text repeats a secret in JSON's escapes, be it JSON or not.
-function text.hides(value, secret)
-  if not secret or not value:find("\\", 1, true) then return false end
+function text.hides(value, secrets)
+  if not value:find("\\", 1, true) then return false end
   local plain = value:gsub("\\(.)(%x?%x?%x?%x?)", unescape)
-  return plain:find(secret, 1, true) ~= nil
+  return text.redact(plain, secrets) ~= plain
 end
 
 --- Replaces it in every string of a decoded JSON value, names included.
-function text.redact_all(value, secret)
-  if type(value) == "string" then return text.redact(value, secret) end
-  if type(value) ~= "table" or not secret then return value end
+function text.redact_all(value, secrets)
+  if type(value) == "string" then return text.redact(value, secrets) end
+  if type(value) ~= "table" or not secrets then return value end
   local redacted = {}
   for name, item in pairs(value) do
-    redacted[text.redact_all(name, secret)] = text.redact_all(item, secret)
+    redacted[text.redact_all(name, secrets)] = text.redact_all(item, secrets)
   end
   return setmetatable(redacted, getmetatable(value))
 end

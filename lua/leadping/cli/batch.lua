@@ -110,7 +110,7 @@ local function interrupt(self, signal, times)
   self.with.progress:erase()
   terminal.say(("finishing %d in flight; press Ctrl-C again to drop %s")
     :format(in_flight, in_flight == 1 and "it" or "them"))
-  self.with.progress:show()
+  self.with.progress:wait(0) -- no pause is waited out any more
 end
 
 --- What a second signal has dropped may have been carried out.

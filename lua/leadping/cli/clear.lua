@@ -41,7 +41,8 @@ function clear.define(command)
       :overwrite(false),
     command:flag("--resume", "go on where the journal stops; its ids need not be given"))
   flags.run(command)
-  flags.client(command)
+  flags.connection(command)
+  flags.retries(command)
   command:group("Key and output", key.define(command),
     command:flag("--json", "JSON Lines: one object an id"),
     command:flag("-q --quiet", "no progress and no summary"),

@@ -24,7 +24,7 @@ local STEP = 0.2 -- seconds
 
 function doctor.define(command)
   command:usage("Usage: leadping doctor [OPTIONS]")
-  flags.client(command)
+  flags.connection(command)
   command:group("Key", key.define(command))
 end
 

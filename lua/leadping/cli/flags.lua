@@ -15,10 +15,11 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 local flags = {}
 
 -- Options of the library that are flags, by where the library takes them.
-local CLIENT = {
-  "base_url", "allow_http", "timeout", "attempt_timeout", "connect_timeout",
-  "max_retries", "max_retry_after", "ca_file", "ca_path",
+local CONNECTION = {
+  "base_url", "allow_http", "timeout", "attempt_timeout", "connect_timeout", "ca_file",
+  "ca_path",
 }
+local RETRIES = { "max_retries", "max_retry_after" }
 local RUN = { "rate", "concurrency", "max_failures" }
 
 local function flag_of(name)
@@ -26,7 +27,7 @@ local function flag_of(name)
 end
 
 local spelled = {}
-for _, names in ipairs { CLIENT, RUN } do
+for _, names in ipairs { CONNECTION, RETRIES, RUN } do
   for _, name in ipairs(names) do spelled[name] = flag_of(name) end
 end
 
@@ -114,20 +115,27 @@ function flags.run(command)
   add_options(command, "How fast", RUN)
 end
 
---- Where the API is and how long to try.
-function flags.client(command)
-  add_options(command, "Connection", CLIENT)
+--- Where the API is and how long to wait for it.
+function flags.connection(command)
+  add_options(command, "Connection", CONNECTION)
 end
 
-local function pick(given, names)
+--- What is to be tried again.
+function flags.retries(command)
+  add_options(command, "Retries", RETRIES)
+end
+
+local function pick(given, ...)
   local picked = {}
-  for _, name in ipairs(names) do picked[name] = given[name] end
+  for _, names in ipairs { ... } do
+    for _, name in ipairs(names) do picked[name] = given[name] end
+  end
   return picked
 end
 
 --- The options for leadping.new.
 function flags.client_options(given)
-  return pick(given, CLIENT)
+  return pick(given, CONNECTION, RETRIES)
 end
 
 --- The options for clear_overrides, with their defaults.
@@ -182,7 +190,8 @@ function flags.again(given)
     end
   end
   add(RUN)
-  add(CLIENT)
+  add(CONNECTION)
+  add(RETRIES)
   add { "key_file", "json", "quiet", "no_color" }
   return typed
 end

@@ -15,7 +15,6 @@ local ids = {}
 
 local PROBLEMS_SHOWN = 10
 local SAMPLE_BYTES = 60
-local MARK = "\239\187\191" -- a byte order mark, in UTF-8
 local NO_BREAK_SPACE = "\194\160"
 local DEFAULT_NAMES = { "id", "conversationId" } -- of columns and members
 
@@ -213,25 +212,12 @@ local function format_of(given)
   return given.format or FORMAT_OF_EXTENSION[extension and extension:lower()] or "text"
 end
 
---- The content of a file, without its byte order mark.
----@return string? content
----@return string? message
-local function read_content(path)
-  local content, message = files.read(path)
-  if not content then return nil, message end
-  if content:find("^\255\254") or content:find("^\254\255") then
-    return nil, ("%s is UTF-16: save it as UTF-8"):format(path)
-  end
-  if content:sub(1, #MARK) == MARK then content = content:sub(#MARK + 1) end
-  return content
-end
-
 local function add_file(list, given)
   local format = format_of(given)
   if format == "text" and given.column then
     return "--column is for CSV and JSON Lines: add --format csv or --format jsonl"
   end
-  local content, message = read_content(given.file)
+  local content, message = files.read(given.file)
   if not content then return message end
   local source = (given.file == "-" and "stdin" or given.file) .. " line"
   return read[format](list, content, source, given.column)

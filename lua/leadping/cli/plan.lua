@@ -19,7 +19,8 @@ function plan.define(command)
   command:usage("Usage: leadping plan [OPTIONS] [ID...]")
   flags.ids(command)
   flags.run(command)
-  flags.client(command)
+  flags.connection(command)
+  flags.retries(command)
 end
 
 --- The request as it would be sent, but for the key.

@@ -44,10 +44,9 @@ local function obstacle(selection)
 end
 
 local function describe_selection(selection)
-  if selection.canSend then
-    return join("  ", number_of(selection), "can send", selection.selectionReason)
-  end
-  return join("  ", number_of(selection), "cannot send", obstacle(selection))
+  local why = obstacle(selection)
+  if selection.canSend then why = selection.selectionReason end
+  return join("  ", number_of(selection), text.can_send(selection.canSend), why)
 end
 
 local OVERRIDE = {
@@ -137,7 +136,7 @@ function Sums:add(id, selection, err)
     if err.outcome == "applied" then self.applied = self.applied + 1 end
   elseif state == "unknown" then
     add_bounded(self.unknown_ids, text.escape(id))
-  elseif not selection.canSend then
+  elseif selection.canSend == false then
     self.stuck = self.stuck + 1
     add_bounded(self.stuck_lines, join("  ", id, number_of(selection), obstacle(selection)))
   end

@@ -594,7 +594,7 @@ static void push_path(struct decoder *d)
 }
 
 /* "byte 312, eligibleNumbers[2].canSend: boolean expected, got string" */
-static int push_failure(struct decoder *d)
+static int push_refusal(struct decoder *d)
 {
   lua_State *L = d->L;
   char byte[32];
@@ -622,7 +622,7 @@ static int core_decode(lua_State *L)
   lua_settop(L, ARRAY_METATABLE);
   d.L = L;
   luaL_checkstack(L, 32, "decode");
-  return read_text(&d) ? 1 : push_failure(&d);
+  return read_text(&d) ? 1 : push_refusal(&d);
 }
 
 static int push_names(lua_State *L, const struct object *object)

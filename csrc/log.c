@@ -33,10 +33,9 @@ static struct log *check_log(lua_State *L)
   return log;
 }
 
-/* The one way in which these functions report what they cannot do: nil,
- * message, and errno or 0. */
-static int push_failure(lua_State *L, const char *path, const char *reason,
-                        int error)
+/* nil, message, and errno or 0. */
+static int push_file_failure(lua_State *L, const char *path, const char *reason,
+                             int error)
 {
   lua_pushnil(L);
   lua_pushfstring(L, "%s: %s", path, reason);
@@ -47,7 +46,7 @@ static int push_failure(lua_State *L, const char *path, const char *reason,
 static int push_errno(lua_State *L, const char *path)
 {
   int error = errno;
-  return push_failure(L, path, strerror(error), error);
+  return push_file_failure(L, path, strerror(error), error);
 }
 
 static int push_done(lua_State *L, const struct log *log, int failed)
@@ -182,7 +181,7 @@ static int push_locked(lua_State *L, const struct log *log)
   pid_t pid = lock_holder(log->fd);
   const char *reason = "in use by another process";
   if (pid) reason = lua_pushfstring(L, "in use by process %d", (int)pid);
-  return push_failure(L, log->path, reason, EAGAIN);
+  return push_file_failure(L, log->path, reason, EAGAIN);
 }
 
 /* log:lock() -> true | nil, message, errno. Does not wait. The lock is this
@@ -242,7 +241,7 @@ int system_open(lua_State *L)
   UNINTERRUPTED(log->fd, open(path, OPEN_FLAGS | (create ? O_CREAT : 0), 0600));
   if (log->fd < 0 || fstat(log->fd, &status) != 0) return push_errno(L, path);
   if (!S_ISREG(status.st_mode))
-    return push_failure(L, path, "not an ordinary file", 0);
+    return push_file_failure(L, path, "not an ordinary file", 0);
   return 1;
 }
 

@@ -4,6 +4,7 @@
  * MIT, see LICENSE. */
 #include <string.h>
 
+#include "common.h"
 #include "compat.h"
 #include "core.h"
 #include "utf8.h"
@@ -18,13 +19,6 @@ static int is_unreserved(unsigned char c)
 {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
          (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-static int refuse(lua_State *L, const char *why)
-{
-  lua_pushnil(L);
-  lua_pushstring(L, why);
-  return 2;
 }
 
 static int refuse_byte(lua_State *L, size_t at, unsigned char c,
@@ -76,10 +70,10 @@ int core_segment(lua_State *L)
   size_t length;
   const char *id = luaL_checklstring(L, 1, &length);
   int refused;
-  if (length == 0) return refuse(L, "it is empty");
-  if (length > ID_MAX) return refuse(L, "it is longer than 1024 bytes");
+  if (length == 0) return push_failure(L, "it is empty");
+  if (length > ID_MAX) return push_failure(L, "it is longer than 1024 bytes");
   if (length <= 2 && memcmp(id, "..", length) == 0)
-    return refuse(L, "\".\" and \"..\" are steps in a path, not names");
+    return push_failure(L, "\".\" and \"..\" are steps in a path, not names");
   refused = refuse_bytes(L, id, length);
   if (refused) return refused;
   push_escaped(L, id, length);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common.h"
 #include "compat.h"
 #include "core.h"
 #include "gate.h"
@@ -80,14 +81,6 @@ static struct session *check_session(lua_State *L)
                "the session was made before a fork: a child process, such as "
                "a worker of nginx, has to make a client of its own");
   return s;
-}
-
-/* The one way in which methods report what they cannot do. */
-static int push_failure(lua_State *L, const char *message)
-{
-  lua_pushnil(L);
-  lua_pushstring(L, message);
-  return 2;
 }
 
 /* ---- Ctrl-C ---- */

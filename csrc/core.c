@@ -17,6 +17,7 @@
 
 #include <curl/curl.h>
 
+#include "common.h"
 #include "compat.h"
 
 /* clock() -> seconds on a clock that never goes back; its zero means nothing */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common.h"
 #include "core.h"
 
 #define METATABLE "leadping.header_list"
@@ -111,8 +112,5 @@ static int header_list__gc(lua_State *L)
 
 void header_list_register(lua_State *L)
 {
-  luaL_newmetatable(L, METATABLE);
-  lua_pushcfunction(L, header_list__gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  register_class(L, METATABLE, header_list__gc, NULL);
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common.h"
 #include "compat.h"
 #include "core.h"
 
@@ -248,14 +249,10 @@ int system_open(lua_State *L)
 static const luaL_Reg methods[] = {
     {"append", log_append}, {"close", log_close}, {"lock", log_lock},
     {"read", log_read},     {"sync", log_sync},   {"truncate", log_truncate},
-    {"__gc", log_close},    {NULL, NULL},
+    {NULL, NULL},
 };
 
 void log_register(lua_State *L)
 {
-  luaL_newmetatable(L, METATABLE);
-  set_functions(L, methods);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  register_class(L, METATABLE, log_close, methods);
 }

@@ -352,15 +352,8 @@ static const luaL_Reg methods[] = {
     {"submit", session_submit}, {NULL, NULL},
 };
 
-/* __gc is no method: called within next(), it would free what that uses. */
 void session_register(lua_State *L)
 {
   keep_main_thread(L);
-  luaL_newmetatable(L, METATABLE);
-  lua_pushcfunction(L, session__gc);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  set_functions(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  register_class(L, METATABLE, session__gc, methods);
 }

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "common.h"
 #include "compat.h"
 #include "core.h"
 
@@ -215,22 +216,16 @@ int system_ignore_sigpipe(lua_State *L)
   return 0;
 }
 
-static const luaL_Reg guard_methods[] = {
-    {"__gc", system_release},
-    {NULL, NULL},
-};
-
 /* The guard is a userdata that lives as long as the state. */
 void signals_register(lua_State *L)
 {
-  luaL_newmetatable(L, METATABLE);
-  set_functions(L, guard_methods);
-  lua_getfield(L, -1, "guard");
+  register_class(L, METATABLE, system_release, NULL);
+  push_field(L, "guard");
   if (lua_isnil(L, -1)) {
     lua_newuserdata(L, 0);
-    lua_pushvalue(L, -3);
+    luaL_getmetatable(L, METATABLE);
     lua_setmetatable(L, -2);
-    lua_setfield(L, -3, "guard");
+    set_field(L, "guard");
   }
-  lua_pop(L, 2);
+  lua_pop(L, 1);
 }

@@ -6,6 +6,7 @@
 
 #include <curl/curl.h>
 
+#include "common.h"
 #include "compat.h"
 #include "core.h"
 
@@ -22,13 +23,11 @@ static const struct {
     {CURLUPART_FRAGMENT, "fragment"},
 };
 
-#define PARTS (sizeof parts / sizeof parts[0])
-
 /* The parts' texts, copied out of libcurl's memory: that is freed before Lua
  * is called, which could raise an error and leak it. */
 struct url_parts {
-  char text[PARTS][PART_MAX];
-  int present[PARTS];
+  char text[COUNT(parts)][PART_MAX];
+  int present[COUNT(parts)];
 };
 
 static CURLUcode copy_part(CURLU *url, struct url_parts *out, size_t i)
@@ -51,7 +50,7 @@ static CURLUcode split_url(const char *text, struct url_parts *out)
   CURLUcode code = CURLUE_OUT_OF_MEMORY;
   size_t i;
   if (url) code = curl_url_set(url, CURLUPART_URL, text, 0);
-  for (i = 0; i < PARTS; i++) {
+  for (i = 0; i < COUNT(parts); i++) {
     out->present[i] = 0;
     if (!code) code = copy_part(url, out, i);
   }
@@ -72,7 +71,7 @@ int core_base_url(lua_State *L)
     return 1;
   }
   lua_newtable(L);
-  for (i = 0; i < PARTS; i++)
+  for (i = 0; i < COUNT(parts); i++)
     if (out.present[i]) {
       lua_pushstring(L, out.text[i]);
       lua_setfield(L, -2, parts[i].key);

@@ -5,6 +5,8 @@
 
 #include "compat.h"
 
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
 /* nil and the message: how a Lua function reports what it cannot do. */
 int push_failure(lua_State *L, const char *message);
 

@@ -61,7 +61,7 @@ static int core_curl_features(lua_State *L)
   lua_newtable(L);
   lua_pushstring(L, curl->ssl_version); /* NULL becomes nil */
   lua_setfield(L, -2, "ssl_version");
-  for (i = 0; i < sizeof features / sizeof features[0]; i++) {
+  for (i = 0; i < COUNT(features); i++) {
     lua_pushboolean(L, (curl->features & features[i].bit) != 0);
     lua_setfield(L, -2, features[i].name);
   }

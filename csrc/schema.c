@@ -5,6 +5,7 @@
  * MIT, see LICENSE. */
 #include "schema.h"
 
+#include "common.h"
 #include "compat.h"
 #include "core.h"
 
@@ -33,7 +34,6 @@ enum { REQUIRED, NULLABLE };
 #define STRING(name, nullable) FIELD(name, STRING, nullable, NULL, NULL)
 #define ENUM(name, nullable, texts) FIELD(name, STRING, nullable, texts, NULL)
 #define ARRAY(name, items) FIELD(name, ARRAY, REQUIRED, NULL, items)
-#define COUNT(array) (unsigned)(sizeof(array) / sizeof(array)[0])
 
 static const struct field eligible_number_fields[] = {
     STRING(phoneNumberId, REQUIRED),

@@ -12,9 +12,8 @@
 #include "compat.h"
 #include "core.h"
 
-#define METATABLE                                                              \
-  "leadping.signals" /* of the guard; holds the function too                   \
-                      */
+/* Of the guard; holds the function too. */
+#define METATABLE "leadping.signals"
 
 /* So many signals that Lua did not get to see, and the next one ends the
  * process, as without us: something in C hangs. */
@@ -27,20 +26,18 @@ static const struct {
   const char *name;
 } signals[] = {{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}};
 
-#define COUNT (sizeof signals / sizeof signals[0])
-
 /* Handlers belong to the process: one state at a time may have them. */
 static struct {
   lua_State *state; /* its main thread, atomic; NULL: none catches */
   pthread_t thread; /* that runs it; read in handlers on any thread */
-  struct sigaction before[COUNT];
+  struct sigaction before[COUNT(signals)];
   volatile sig_atomic_t last, times, seen;
 } caught;
 
 static const char *signal_name(int number)
 {
   size_t i = 0;
-  while (i + 1 < COUNT && signals[i].number != number) i++;
+  while (i + 1 < COUNT(signals) && signals[i].number != number) i++;
   return signals[i].name;
 }
 
@@ -127,8 +124,9 @@ static void install(void)
   action.sa_handler = on_signal;
   action.sa_flags = 0;
   sigemptyset(&action.sa_mask);
-  for (i = 0; i < COUNT; i++) sigaddset(&action.sa_mask, signals[i].number);
-  for (i = 0; i < COUNT; i++) {
+  for (i = 0; i < COUNT(signals); i++)
+    sigaddset(&action.sa_mask, signals[i].number);
+  for (i = 0; i < COUNT(signals); i++) {
     sigaction(signals[i].number, NULL, &caught.before[i]);
     if (caught.before[i].sa_handler != SIG_IGN)
       sigaction(signals[i].number, &action, NULL);
@@ -138,7 +136,7 @@ static void install(void)
 static void uninstall(void)
 {
   size_t i;
-  for (i = 0; i < COUNT; i++)
+  for (i = 0; i < COUNT(signals); i++)
     sigaction(signals[i].number, &caught.before[i], NULL);
 }
 

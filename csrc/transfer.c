@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common.h"
 #include "failures.h"
 
 #define HEAD_MAX 65536 /* bytes of header lines, interim answers included */
@@ -103,7 +104,7 @@ static CURLcode set_fixed_options(CURL *easy)
 {
   CURLcode code = CURLE_OK;
   size_t i;
-  for (i = 0; i < sizeof fixed_options / sizeof fixed_options[0]; i++)
+  for (i = 0; i < COUNT(fixed_options); i++)
     if (!code)
       code = curl_easy_setopt(easy, fixed_options[i].option,
                               fixed_options[i].value);
@@ -301,7 +302,7 @@ static struct failure failure_of(const struct transfer *t)
   static const struct failure too_large = {CURLE_OK, "too_large", 0};
   size_t i;
   if (t->over != NO_LIMIT) return too_large;
-  for (i = 0; i < sizeof listed / sizeof listed[0]; i++)
+  for (i = 0; i < COUNT(listed); i++)
     if (listed[i].code == t->code) return listed[i];
   return other;
 }

@@ -166,13 +166,14 @@ static int log_sync(lua_State *L)
 
 /* ---- locking ---- */
 
+/* For writing. The length 0 reaches the end of what the file grows to. */
+static const struct flock whole_file = {.l_type = F_WRLCK,
+                                        .l_whence = SEEK_SET};
+
 /* The process that holds a lock; 0 where it cannot be told. */
 static pid_t lock_holder(int fd)
 {
-  struct flock lock;
-  memset(&lock, 0, sizeof lock);
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
+  struct flock lock = whole_file;
   (void)fcntl(fd, F_GETLK, &lock); /* leaves l_pid where there is none */
   return lock.l_pid > 0 ? lock.l_pid : 0;
 }
@@ -190,12 +191,8 @@ static int push_locked(lua_State *L, const struct log *log)
 static int log_lock(lua_State *L)
 {
   struct log *log = check_log(L);
-  struct flock lock;
   int failed;
-  memset(&lock, 0, sizeof lock);
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  UNINTERRUPTED(failed, fcntl(log->fd, F_SETLK, &lock));
+  UNINTERRUPTED(failed, fcntl(log->fd, F_SETLK, &whole_file));
   if (failed && (errno == EACCES || errno == EAGAIN))
     return push_locked(L, log);
   return push_done(L, log, failed);

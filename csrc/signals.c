@@ -78,12 +78,17 @@ static void tell(lua_State *L, lua_Debug *event)
   lua_call(L, 2, 0);
 }
 
+/* While a handler runs, none of the others does. Without SA_RESTART, so that a
+ * read from a terminal ends. */
 static void set_handler(int number, void (*handler)(int))
 {
   struct sigaction action;
+  size_t i;
   action.sa_handler = handler;
   action.sa_flags = 0;
   sigemptyset(&action.sa_mask);
+  for (i = 0; i < COUNT(signals); i++)
+    sigaddset(&action.sa_mask, signals[i].number);
   sigaction(number, &action, NULL);
 }
 
@@ -115,21 +120,14 @@ static void on_signal(int number)
   errno = error;
 }
 
-/* What the parent process has ignored stays ignored. Without SA_RESTART, so
- * that a read from a terminal ends. */
+/* What the parent process has ignored stays ignored. */
 static void install(void)
 {
-  struct sigaction action;
   size_t i;
-  action.sa_handler = on_signal;
-  action.sa_flags = 0;
-  sigemptyset(&action.sa_mask);
-  for (i = 0; i < COUNT(signals); i++)
-    sigaddset(&action.sa_mask, signals[i].number);
   for (i = 0; i < COUNT(signals); i++) {
     sigaction(signals[i].number, NULL, &caught.before[i]);
     if (caught.before[i].sa_handler != SIG_IGN)
-      sigaction(signals[i].number, &action, NULL);
+      set_handler(signals[i].number, on_signal);
   }
 }
 

@@ -30,57 +30,12 @@
 
 /* ---- lists ---- */
 
-static void clear_queue(struct queue *queue)
-{
-  queue->first = NULL;
-  queue->last = &queue->first;
-  queue->count = 0;
-}
-
-static void push(struct queue *queue, struct transfer *t,
-                 enum transfer_state state)
-{
-  t->state = state;
-  t->next = NULL;
-  *queue->last = t;
-  queue->last = &t->next;
-  queue->count++;
-}
-
-static void push_first(struct queue *queue, struct transfer *t,
-                       enum transfer_state state)
-{
-  t->state = state;
-  t->next = queue->first;
-  if (!t->next) queue->last = &t->next;
-  queue->first = t;
-  queue->count++;
-}
-
-static void take(struct queue *queue, struct transfer *t)
-{
-  struct transfer **link = &queue->first;
-  while (*link != t) link = &(*link)->next;
-  *link = t->next;
-  if (!*link) queue->last = link;
-  queue->count--;
-}
-
-static struct transfer *pop(struct queue *queue, enum transfer_state state)
-{
-  struct transfer *t = queue->first;
-  if (!t) return NULL;
-  take(queue, t);
-  t->state = state;
-  return t;
-}
-
 static struct transfer *locked_pop(struct multi *m, struct queue *queue,
                                    enum transfer_state state)
 {
   struct transfer *t;
   pthread_mutex_lock(&m->lock);
-  t = pop(queue, state);
+  t = queue_pop(queue, state);
   pthread_mutex_unlock(&m->lock);
   return t;
 }
@@ -91,7 +46,7 @@ static void finish(struct multi *m, struct transfer *t)
 {
   pthread_mutex_lock(&m->lock);
   if (t->state != CANCELLED) { /* stop_cancelled has those */
-    push(&m->finished, t, FINISHED);
+    queue_push(&m->finished, t, FINISHED);
     if (m->finished.count == 1) doorbell_ring(&m->bell);
   }
   pthread_mutex_unlock(&m->lock);
@@ -296,7 +251,7 @@ void multi_give_spare(struct multi *m, struct transfer *t)
 {
   transfer_forget(t);
   pthread_mutex_lock(&m->lock);
-  push_first(&m->spare, t, SPARE);
+  queue_push_first(&m->spare, t, SPARE);
   pthread_mutex_unlock(&m->lock);
 }
 
@@ -311,10 +266,7 @@ static int take_back(struct multi *m, struct transfer *t)
   int waits;
   pthread_mutex_lock(&m->lock);
   waits = t->state == SUBMITTED;
-  if (waits) {
-    take(&m->submitted, t);
-    t->state = HELD;
-  }
+  if (waits) queue_take(&m->submitted, t, HELD);
   pthread_mutex_unlock(&m->lock);
   return waits;
 }
@@ -324,7 +276,7 @@ int multi_submit(struct multi *m, struct transfer *t)
 {
   int is_first;
   pthread_mutex_lock(&m->lock);
-  push(&m->submitted, t, SUBMITTED);
+  queue_push(&m->submitted, t, SUBMITTED);
   is_first = m->submitted.count == 1;
   pthread_mutex_unlock(&m->lock);
   return !is_first || wake_thread(m) || !take_back(m, t);
@@ -355,9 +307,9 @@ static void answer_bell(struct multi *m)
 
 static void cancel(struct multi *m, struct transfer *t)
 {
-  if (t->state == SUBMITTED) take(&m->submitted, t);
-  if (t->state == FINISHED) take(&m->finished, t);
-  push(&m->cancelled, t, CANCELLED);
+  if (t->state == SUBMITTED) queue_take(&m->submitted, t, HELD);
+  if (t->state == FINISHED) queue_take(&m->finished, t, HELD);
+  queue_push(&m->cancelled, t, CANCELLED);
   answer_bell(m);
 }
 
@@ -392,7 +344,7 @@ struct transfer *multi_take_finished(struct multi *m)
 {
   struct transfer *t;
   pthread_mutex_lock(&m->lock);
-  t = pop(&m->finished, HELD);
+  t = queue_pop(&m->finished, HELD);
   if (t) answer_bell(m);
   pthread_mutex_unlock(&m->lock);
   return t;
@@ -401,7 +353,7 @@ struct transfer *multi_take_finished(struct multi *m)
 void multi_put_back_finished(struct multi *m, struct transfer *t)
 {
   pthread_mutex_lock(&m->lock);
-  push_first(&m->finished, t, FINISHED);
+  queue_push_first(&m->finished, t, FINISHED);
   if (m->finished.count == 1) doorbell_ring(&m->bell);
   pthread_mutex_unlock(&m->lock);
 }
@@ -459,10 +411,10 @@ int multi_hush(struct multi *m)
 
 int multi_open(struct multi *m)
 {
-  clear_queue(&m->spare);
-  clear_queue(&m->submitted);
-  clear_queue(&m->cancelled);
-  clear_queue(&m->finished);
+  queue_clear(&m->spare);
+  queue_clear(&m->submitted);
+  queue_clear(&m->cancelled);
+  queue_clear(&m->finished);
   doorbell_init(&m->bell);
   m->has_lock = pthread_mutex_init(&m->lock, NULL) == 0;
   if (!m->has_lock) return 0;

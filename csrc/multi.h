@@ -10,13 +10,8 @@
 #include <curl/curl.h>
 
 #include "doorbell.h"
+#include "queue.h"
 #include "transfer.h"
-
-/* A first-in, first-out list of transfers, linked by their `next`. */
-struct queue {
-  struct transfer *first, **last;
-  int count;
-};
 
 /* Whoever drives has the multi handle, the sockets and the active transfers to
  * itself; everything below the lock is shared. All zeros is a closed one. */

@@ -40,6 +40,12 @@ static struct transfer *locked_pop(struct multi *m, struct queue *queue,
   return t;
 }
 
+/* Behind an addition to the finished, with the lock. */
+static void ring_for_first(struct multi *m)
+{
+  if (m->finished.count == 1) doorbell_ring(&m->bell);
+}
+
 /* ---- driving: for who drives alone ---- */
 
 static void finish(struct multi *m, struct transfer *t)
@@ -47,7 +53,7 @@ static void finish(struct multi *m, struct transfer *t)
   pthread_mutex_lock(&m->lock);
   if (t->state != CANCELLED) { /* stop_cancelled has those */
     queue_push(&m->finished, t, FINISHED);
-    if (m->finished.count == 1) doorbell_ring(&m->bell);
+    ring_for_first(m);
   }
   pthread_mutex_unlock(&m->lock);
 }
@@ -131,17 +137,18 @@ static CURLMcode perform(struct multi *m, int *wait)
   return code;
 }
 
+static CURLMcode drive(struct multi *m, int milliseconds)
+{
+  CURLMcode code = perform(m, &milliseconds);
+  if (code || m->finished.count > 0 || milliseconds <= 0) return code;
+  code = curl_multi_poll(m->curl, NULL, 0, milliseconds, NULL);
+  return code ? code : perform(m, &milliseconds);
+}
+
 CURLMcode multi_drive(struct multi *m, int milliseconds)
 {
-  struct sigpipe_guard guard;
   CURLMcode code;
-  sigpipe_hold(&guard);
-  code = perform(m, &milliseconds);
-  if (!code && m->finished.count == 0 && milliseconds > 0) {
-    code = curl_multi_poll(m->curl, NULL, 0, milliseconds, NULL);
-    if (!code) code = perform(m, &milliseconds);
-  }
-  sigpipe_release(&guard);
+  WITHOUT_SIGPIPE(code = drive(m, milliseconds));
   return code;
 }
 
@@ -321,12 +328,7 @@ int multi_cancel(struct multi *m, lua_Integer id)
   if (t) cancel(m, t);
   pthread_mutex_unlock(&m->lock);
   wake_thread(m);
-  if (t && !m->threaded) {
-    struct sigpipe_guard guard;
-    sigpipe_hold(&guard);
-    stop_cancelled(m);
-    sigpipe_release(&guard);
-  }
+  if (t && !m->threaded) WITHOUT_SIGPIPE(stop_cancelled(m));
   return t != NULL;
 }
 
@@ -354,7 +356,7 @@ void multi_put_back_finished(struct multi *m, struct transfer *t)
 {
   pthread_mutex_lock(&m->lock);
   queue_push_first(&m->finished, t, FINISHED);
-  if (m->finished.count == 1) doorbell_ring(&m->bell);
+  ring_for_first(m);
   pthread_mutex_unlock(&m->lock);
 }
 
@@ -448,12 +450,8 @@ static void free_transfers(struct multi *m)
 
 static void close_connections(struct multi *m)
 {
-  struct sigpipe_guard guard;
-  if (m->threaded) end_thread(m);
-  sigpipe_hold(&guard);
   free_transfers(m);
   curl_multi_cleanup(m->curl);
-  sigpipe_release(&guard);
 }
 
 static void release(struct multi *m)
@@ -474,7 +472,8 @@ void multi_abandon(struct multi *m)
 
 static void end_all(struct multi *m)
 {
-  if (m->curl) close_connections(m);
+  if (m->threaded) end_thread(m);
+  if (m->curl) WITHOUT_SIGPIPE(close_connections(m));
   if (m->has_lock) {
     doorbell_close(&m->bell);
     pthread_mutex_destroy(&m->lock);

@@ -16,4 +16,13 @@ struct sigpipe_guard {
 void sigpipe_hold(struct sigpipe_guard *guard);
 void sigpipe_release(const struct sigpipe_guard *guard);
 
+/* Has the call run with the signal held back. */
+#define WITHOUT_SIGPIPE(call)                                                  \
+  do {                                                                         \
+    struct sigpipe_guard guard;                                                \
+    sigpipe_hold(&guard);                                                      \
+    call;                                                                      \
+    sigpipe_release(&guard);                                                   \
+  } while (0)
+
 #endif

@@ -60,13 +60,16 @@ TORTURE_SCRIPTS = $(addprefix spec/torture/,run alloc syscalls journal wire bulk
   sanitize coverage)
 EMULATOR = spec/server/emulator
 
+# What `make lint` asks the form of, and `make format` puts in form.
+FORMATTED = csrc/*.[ch] spec/*/*.[ch]
+
 # What `make test-all` and `make lint` go through.
 LUAS = lua5.1 lua5.2 lua5.3 lua5.4 lua5.5 luajit
 INSTALLED_LUAS = $(foreach lua,$(LUAS),$(if $(shell command -v $(lua)),$(lua)))
 
-.PHONY: all help demo test test-all torture lint strict bench emulator env install uninstall
-.PHONY: clean format docs tools-run tools-test tools-lint tools-bench tools-torture
-.PHONY: tools-docs test-page openresty-demo tools-page
+.PHONY: all help demo test test-all test-page openresty-demo torture bench emulator env \
+  lint strict format docs install uninstall clean \
+  tools-run tools-test tools-lint tools-bench tools-torture tools-docs tools-page
 
 all: $(CORE) $(PROGRAM)
 
@@ -86,7 +89,7 @@ help:
 	@echo 'make docs       write the API documentation to doc/'
 	@echo 'make lint       luacheck, clang-tidy, cppcheck, formatting'
 	@echo 'make format     put the C sources in form'
-	@echo 'make clean      remove build/'
+	@echo 'make clean      remove build/ and doc/'
 
 $(CORE): $(OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(MODULE_LDFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(CURL_LIBS) -lpthread
@@ -168,17 +171,17 @@ strict:
 	done; done
 
 lint: tools-lint strict
-	luacheck --quiet lua spec examples .luacheckrc
+	luacheck --quiet lua spec examples .ldoc .luacheckrc
 	shellcheck .ci/install .ci/run spec/run spec/run-all spec/find-key spec/server/emulator \
 	  spec/server/certificates spec/bench/run $(TORTURE_SCRIPTS) \
 	  examples/openresty/start examples/openresty/demo
-	clang-format --dry-run --Werror csrc/*.[ch] spec/*/*.[ch]
+	clang-format --dry-run --Werror $(FORMATTED)
 	clang-tidy --quiet csrc/*.c -- -std=c99 $(LUA_CFLAGS) $(CURL_CFLAGS)
 	cppcheck --quiet --std=c99 --enable=warning,portability,performance \
 	  --inline-suppr --error-exitcode=1 csrc
 
 format: tools-lint
-	clang-format -i csrc/*.[ch]
+	clang-format -i $(FORMATTED)
 
 # The modules that users see. LDoc reads them as .ldoc/filter.lua rewrites them.
 DOCUMENTED = init client selection errors events iterator loops types transport mock
@@ -216,4 +219,4 @@ uninstall:
 	rm -f '$(DESTDIR)$(INST_BINDIR)/leadping'
 
 clean:
-	rm -rf build
+	rm -rf build doc

@@ -10,9 +10,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 local FAST = { rate = false }
 
 local function fast(given)
-  local options = { rate = false }
-  for name, value in pairs(given or {}) do options[name] = value end
-  return options
+  return support.with(FAST, given)
 end
 
 local function ids(count, beginning)

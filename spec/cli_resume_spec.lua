@@ -28,15 +28,8 @@ local function start(arguments)
     { LEADPING_API_KEY = support.key })
 end
 
-before_each(function()
-  directory = os.tmpname()
-  os.remove(directory)
-  os.execute("mkdir " .. directory)
-end)
-
-after_each(function()
-  os.execute("rm -r " .. directory)
-end)
+before_each(function() directory = support.new_directory() end)
+after_each(function() support.remove_directory(directory) end)
 
 describe("leadping clear --journal", function()
   it("leaves nothing to go on with where all is done", function()

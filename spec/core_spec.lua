@@ -8,14 +8,12 @@ local support = require "spec.support"
 
 local PATH = "/phone-numbers/outgoing/conversation/%s/override"
 
-local function request(id, with)
-  local given = {
+local function request(id, given)
+  return support.with({
     url = support.http .. PATH:format(id), method = "DELETE",
     headers = { Authorization = "Bearer " .. support.key },
     timeout = 5, connect_timeout = 5, max_body = 1e6,
-  }
-  for name, value in pairs(with or {}) do given[name] = value end
-  return given
+  }, given)
 end
 
 --- Drives a session until that many results wait.

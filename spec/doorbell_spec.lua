@@ -50,16 +50,14 @@ describe("the doorbell", function()
   if not has_cqueues then return pending("cqueues is not installed for this Lua") end
 
   before_each(function()
-    directory = os.tmpname()
-    os.remove(directory)
-    support.shell("mkdir " .. directory)
+    directory = support.new_directory()
     session = core.session { proxy = "" }
   end)
 
   after_each(function()
     session:close()
     assert.equal("", (support.shell("ls " .. directory)))
-    support.shell("rmdir " .. directory)
+    support.remove_directory(directory)
   end)
 
   it("is in a directory that only this user can enter", function()

@@ -74,12 +74,10 @@ describe("spec/server/emulator", function()
   --- Runs a command under an emulator of its own, in its own TMPDIR; what is
   -- left there afterwards is returned behind output and status.
   local function run(command)
-    local temporary = os.tmpname()
-    os.remove(temporary)
-    os.execute("mkdir " .. temporary)
+    local temporary = support.new_directory()
     local output, status = support.shell(command, { TMPDIR = temporary })
     local left = support.shell("ls -A " .. temporary)
-    os.execute("rm -r " .. temporary)
+    support.remove_directory(temporary)
     return output, status, left
   end
 

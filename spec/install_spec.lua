@@ -10,11 +10,9 @@ local LUAROCKS = "luarocks --lua-version=" .. support.lua_version
 local USE = [[%s -e 'print(require("leadping").clear_override("installed") ~= nil)']]
 
 local function with_directory(use)
-  local path = os.tmpname()
-  os.remove(path)
-  os.execute("mkdir " .. path)
+  local path = support.new_directory()
   local ok, raised = pcall(use, path)
-  os.execute("rm -r " .. path)
+  support.remove_directory(path)
   if not ok then error(raised, 0) end
 end
 

@@ -18,9 +18,7 @@ end)
 after_each(function() os.remove(path) end)
 
 local function open(options)
-  local given = { base_url = URL }
-  for name, value in pairs(options) do given[name] = value end
-  return journal.open(path, given)
+  return journal.open(path, support.with({ base_url = URL }, options))
 end
 
 local function start(ids) return assert(open { ids = ids }) end

@@ -17,9 +17,7 @@ local function rule(name, check) rules[#rules + 1] = { name, check } end
 
 --- A client for the duration of one rule.
 local function with_client(loop, given, check)
-  local options = { loop = loop.option }
-  for name, value in pairs(given) do options[name] = value end
-  local client = support.client(options)
+  local client = support.client(support.with({ loop = loop.option }, given))
   check(client)
   client:close()
 end
@@ -189,8 +187,7 @@ rule("refuses a call outside a coroutine before anything is sent", function(loop
 end)
 
 rule("bears resuming too early, and resumes nobody who waits for something else", function(loop)
-  local functions, waiters = {}, {}
-  for name, value in pairs(loop.functions) do functions[name] = value end
+  local functions, waiters = support.with(loop.functions), {}
   function functions.waiter()
     local waiter, message = loop.functions.waiter()
     waiters[#waiters + 1] = waiter
@@ -532,9 +529,7 @@ for _, row in ipairs {
   end, "no poll" },
 } do
   rule(("has a call fail, unsent, where its watcher cannot be %s"):format(row[1]), function(loop)
-    local functions, found = {}, nil
-    for name, value in pairs(loop.functions) do functions[name] = value end
-    functions.watch = row[2]
+    local functions, found = support.with(loop.functions, { watch = row[2] }), nil
     local before = support.open_files()
     with_client(loop, { loop = functions }, function(client)
       run_all(loop, 1, function()

@@ -28,10 +28,7 @@ describe("a loop given as a table", function()
   if not loop then return pending(why) end
 
   local function with(changes)
-    local functions = {}
-    for name, value in pairs(loop.functions) do functions[name] = value end
-    for name, value in pairs(changes) do functions[name] = value end
-    return functions
+    return support.with(loop.functions, changes)
   end
 
   local function message_of(changes)

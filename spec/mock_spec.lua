@@ -10,9 +10,7 @@ local support = require "spec.support"
 
 --- A client that tries each request once, and its mock.
 local function new_client(answers, more)
-  local options = { answers = answers, max_retries = 0 }
-  for name, value in pairs(more or {}) do options[name] = value end
-  return mock.client(options)
+  return mock.client(support.with({ answers = answers, max_retries = 0 }, more))
 end
 
 local function error_of(answer, limits)

@@ -38,7 +38,7 @@ local function environment(name)
   return assert(os.getenv(name), name .. " is not set: run the specs by make test")
 end
 
-local root = support.shell("pwd"):gsub("\n$", "")
+local root = support.checkout
 
 --- What programs may have between at signs.
 nginx.values = {
@@ -87,13 +87,13 @@ end
 ---@param path string? where it finds modules of the specs and examples
 function nginx.run(program, path)
   nginx.build()
-  local directory = support.shell("mktemp -d"):gsub("\n$", "")
+  local directory = support.new_directory()
   support.write(directory .. "/nginx.conf", config(path or ""))
   support.write(directory .. "/program.lua", nginx.fill(program))
   local output = support.shell(
     ("cd %s && PATH=$PATH:/usr/sbin timeout 20 nginx -p . -c nginx.conf"):format(directory))
   local printed = support.read(directory .. "/out") or output
-  os.execute("rm -r " .. directory)
+  support.remove_directory(directory)
   assert(not printed:find(support.key, 1, true), "the program printed the key")
   return printed
 end

@@ -69,13 +69,6 @@ local function write_configuration(directory, given)
   support.write(directory .. "/nginx.conf", (CONFIGURATION:gsub("%$(%w[%w_]*)", values)))
 end
 
-local function make_directory()
-  local path = os.tmpname()
-  os.remove(path)
-  support.shell(("mkdir -m 755 %s %s/temp"):format(path, path))
-  return path
-end
-
 local function command(directory, before)
   return ("env -i PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\" %s %s -p %s -c %s/nginx.conf")
     :format(before or "", PROGRAM, directory, directory)
@@ -89,7 +82,8 @@ end
 ---@return table server
 function nginx_server.start(given)
   given = given or {}
-  local directory = make_directory()
+  local directory = support.new_directory()
+  support.shell(("mkdir -m 755 %s/temp"):format(directory))
   write_configuration(directory, given)
   local self = setmetatable({
     directory = directory, url = "http://" .. (given.address or ADDRESS), patience = given.patience,
@@ -98,7 +92,7 @@ function nginx_server.start(given)
   support.eventually(function() return self:pid() or self:has_ended() end, self.patience)
   if self:pid() then return self end
   local output = self.process:finish()
-  support.shell("rm -r " .. directory)
+  support.remove_directory(directory)
   error("nginx does not start: " .. output, 2)
 end
 
@@ -137,7 +131,7 @@ end
 function Server:stop()
   if not self:has_ended() then self:ends_at("TERM") end
   self.process:finish()
-  support.shell("rm -r " .. self.directory)
+  support.remove_directory(self.directory)
 end
 
 --- What its error log holds, of that level and worse ones too.

@@ -623,9 +623,7 @@ describe("in nginx, a call", function()
   end)
 
   it("puts one socket into TMPDIR for all, and leaves nothing there", function()
-    local directory = os.tmpname()
-    os.remove(directory)
-    support.shell("mkdir -m 777 " .. directory)
+    local directory = support.new_directory "777"
     with_nginx({
       main = "env TMPDIR=" .. directory .. ";",
       init = [[
@@ -643,7 +641,7 @@ describe("in nginx, a call", function()
       assert.matches("^" .. directory .. "/leadping%-%w+/bell\n$", (server:get("/paths")))
       assert.equal("", (support.shell("ls " .. directory)))
     end)
-    support.shell("rmdir " .. directory)
+    support.remove_directory(directory)
   end)
 
   it("of a client that was used before the workers were forked is refused", function()

@@ -18,23 +18,14 @@ Service.__index = Service
 --- What the service needs of an environment.
 function service.environment(variables)
   local checkout, build = nginx.build()
-  local all = {
+  return support.with({
     LUA_PATH = ("%s/lua/?.lua;%s/lua/?/init.lua;;"):format(checkout, checkout),
     LUA_CPATH = build .. "/?.so;;",
     LUA_PATH_5_1 = false, LUA_CPATH_5_1 = false,
     LEADPING_API_KEY = support.key,
     SERVICE_KEY = service.key,
     SERVICE_LISTEN = os.getenv "EMULATOR_FREE",
-  }
-  for name, value in pairs(variables or {}) do all[name] = value end
-  return all
-end
-
-local function make_directory()
-  local path = os.tmpname()
-  os.remove(path)
-  support.shell(("mkdir -m 755 %s"):format(path)) -- the workers may be another user's
-  return path
+  }, variables)
 end
 
 --- Starts the service; what it printed where it does not start.
@@ -42,7 +33,7 @@ end
 ---@return table? service
 ---@return string? output
 function service.start(variables)
-  local directory = make_directory()
+  local directory = support.new_directory()
   local pid = support.shell(("examples/openresty/start %s >%s/output 2>&1 & echo $!")
     :format(directory, directory), service.environment(variables)):match("%d+")
   local self = setmetatable({ directory = directory, pid = pid }, Service)
@@ -57,7 +48,7 @@ function service.start(variables)
 end
 
 function Service:remove()
-  support.shell("rm -r " .. self.directory)
+  support.remove_directory(self.directory)
 end
 
 --- Stops it at once, and takes away what it wrote.

@@ -20,11 +20,20 @@ support.directory = environment "EMULATOR_DIR"
 
 support.key = "sk_emulator_of_the_specs"
 
+--- A copy of a table, with changes.
+---@param changes table? name -> value
+function support.with(fields, changes)
+  local copy = {}
+  for name, value in pairs(fields) do copy[name] = value end
+  for name, value in pairs(changes or {}) do copy[name] = value end
+  return copy
+end
+
 --- A client of the emulator.
 function support.client(options)
-  local given = { api_key = support.key, base_url = support.http, max_retries = 0 }
-  for name, value in pairs(options or {}) do given[name] = value end
-  return assert(leadping.new(given))
+  return assert(leadping.new(support.with({
+    api_key = support.key, base_url = support.http, max_retries = 0,
+  }, options)))
 end
 
 local serial = math.floor(core.clock() * 1e6) -- this file is loaded anew for each spec
@@ -49,6 +58,21 @@ function support.write(path, content)
   local file = assert(io.open(path, "wb"))
   assert(file:write(content))
   file:close()
+end
+
+--- Makes an empty directory; its path.
+---@param mode string? "755" where not given
+function support.new_directory(mode)
+  local path = os.tmpname()
+  os.remove(path)
+  local output = support.shell(("mkdir -m %s %s"):format(mode or "755", path))
+  assert(output == "", output)
+  return path
+end
+
+--- Takes a directory away, with all that is in it.
+function support.remove_directory(path)
+  os.execute("rm -r " .. path)
 end
 
 --- An example body of spec/contract.
@@ -112,14 +136,15 @@ end
 
 -- child processes ------------------------------------------------------------
 
-local function quote(text)
+--- One word of a shell's command line.
+function support.quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
 local function assignments(variables)
   local words = { "-u MAKEFLAGS", "-u MAKELEVEL", "--default-signal=PIPE" } -- luv ignores it
   for name, value in pairs(variables or {}) do
-    words[#words + 1] = value and name .. "=" .. quote(value) or "-u " .. name
+    words[#words + 1] = value and name .. "=" .. support.quote(value) or "-u " .. name
   end
   table.sort(words) -- "-u" comes before the names
   return table.concat(words, " ")
@@ -139,7 +164,7 @@ end
 function support.shell(command, variables)
   local path = os.tmpname()
   local status = exit_status(os.execute(("env %s sh -c %s >%s 2>&1"):format(
-    assignments(variables), quote(command), path)))
+    assignments(variables), support.quote(command), path)))
   local output = support.read(path)
   os.remove(path)
   assert(not output:find(support.key, 1, true), "a child process printed the key")
@@ -187,7 +212,7 @@ function support.start(command, variables)
   local with_pid = ("echo $$ >%s; exec env %s %s"):format(self.pid_path,
     assignments(variables), command)
   local pipe = io.popen(("{ sh -c %s; echo $? >%s.part; mv %s.part %s; } >%s 2>&1 & echo $!")
-    :format(quote(with_pid), self.status, self.status, self.status, self.output))
+    :format(support.quote(with_pid), self.status, self.status, self.status, self.output))
   pipe:read("*l")
   pipe:close()
   return self
@@ -226,15 +251,10 @@ function support.wait_for_request(mark, count)
   support.eventually(function() return #(support.requests(mark)) >= (count or 1) end)
 end
 
-local function working_directory()
-  local pipe = io.popen("pwd")
-  local path = pipe:read("*l")
-  pipe:close()
-  return path
-end
+support.checkout = support.shell("pwd"):gsub("\n$", "")
 
 --- The command line program, for a shell in any directory.
-support.program = ("%s %s/spec/program.lua"):format(support.lua, working_directory())
+support.program = ("%s %s/spec/program.lua"):format(support.lua, support.checkout)
 
 --- Makes the program a command in a directory.
 function support.write_program(directory)
@@ -251,10 +271,10 @@ end
 ---@return integer status
 ---@return string complaints what it printed to stderr
 function support.leadping(arguments, variables)
-  local given, path = { LEADPING_API_KEY = support.key }, os.tmpname()
-  for name, value in pairs(variables or {}) do given[name] = value end
+  local path = os.tmpname()
   local output, status = support.shell(("cd %s; %s 2>%s </dev/null %s"):format(
-    support.directory, support.program, path, arguments), given)
+    support.directory, support.program, path, arguments),
+    support.with({ LEADPING_API_KEY = support.key }, variables))
   local complaints = support.read(path)
   os.remove(path)
   assert(not complaints:find(support.key, 1, true), "the program printed the key")

@@ -18,15 +18,12 @@ end
 --- Opens a terminal.
 ---@param variables table? environment of its shell: name -> value, or false
 function Terminal.open(variables)
-  local directory = os.tmpname()
-  os.remove(directory)
-  assert(support.shell("mkdir " .. directory) == "")
+  local directory = support.new_directory()
   support.write_program(directory)
-  local given = {
+  local given = support.with({
     TMUX = false, ENV = false, NO_COLOR = false, TERM = "xterm",
     LEADPING_API_KEY = support.key, PATH = directory .. ":" .. os.getenv "PATH",
-  }
-  for name, value in pairs(variables or {}) do given[name] = value end
+  }, variables)
   local self = setmetatable({ directory = directory, variables = given }, Terminal)
   self:tmux(("new-session -d -x %d -y %d -c %s sh"):format(COLUMNS, LINES, directory))
   self:enter("PS1='$ '; clear; echo ready")
@@ -55,7 +52,7 @@ end
 
 --- Types a text as it is.
 function Terminal:type(text)
-  self:tmux("send-keys -l '" .. text:gsub("'", "'\\''") .. "'")
+  self:tmux("send-keys -l " .. support.quote(text))
 end
 
 --- Presses a key, by tmux's name of it.
@@ -89,7 +86,7 @@ end
 
 function Terminal:close()
   self:tmux("kill-server")
-  support.shell("rm -r " .. self.directory)
+  support.remove_directory(self.directory)
 end
 
 return Terminal

@@ -57,17 +57,9 @@ describe("TLS", function()
       refusal { base_url = support.tls, ca_file = "/nonexistent/ca.pem" })
   end)
 
-  --- An empty directory, to be removed by the caller.
-  local function new_directory()
-    local path = os.tmpname()
-    os.remove(path)
-    os.execute("mkdir " .. path)
-    return path
-  end
-
   it("works with the authority in ca_path, a directory of hashed names", function()
-    local path = new_directory()
-    finally(function() os.execute("rm -r " .. path) end)
+    local path = support.new_directory()
+    finally(function() support.remove_directory(path) end)
     local hash = support.shell("openssl x509 -noout -hash -in " .. support.ca):match("%x+")
     support.write(("%s/%s.0"):format(path, hash), support.read(support.ca))
     local client = support.client { base_url = support.tls, ca_path = path }
@@ -76,8 +68,8 @@ describe("TLS", function()
   end)
 
   it("trusts what is given alone, not the environment's beside it", function()
-    local path = new_directory()
-    finally(function() os.execute("rm -r " .. path) end)
+    local path = support.new_directory()
+    finally(function() support.remove_directory(path) end)
     local output = support.run(([[
       local client = require("leadping").new { ca_path = %q }
       print(select(2, client:clear_override("env")).kind)

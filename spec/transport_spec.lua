@@ -24,14 +24,12 @@ end
 
 local function request(id, given)
   local base = id == "refused" and CLOSED or support.http
-  local fields = {
+  return support.with({
     method = "DELETE",
     url = ("%s/phone-numbers/outgoing/conversation/%s/override"):format(base, id),
     headers = { Authorization = "Bearer " .. support.key },
     timeout = 5, connect_timeout = 5, max_body = 100000,
-  }
-  for name, value in pairs(given or {}) do fields[name] = value end
-  return fields
+  }, given)
 end
 
 --- Drives a transport until that many results have come: id -> result, and the
@@ -232,10 +230,7 @@ local function new_transport(fields)
 end
 
 local function new_client(given, options)
-  local fields = { api_key = support.key, base_url = support.http, transport = given,
-    max_retries = 0 }
-  for name, value in pairs(options or {}) do fields[name] = value end
-  return assert(leadping.new(fields))
+  return support.client(support.with({ transport = given }, options))
 end
 
 local function error_of(given, options)

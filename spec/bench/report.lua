@@ -53,7 +53,7 @@ end
 -- the CPU, the most KiB resident, and by how many these grew where it says so.
 local function measure(words)
   local command = tools.command_line(words)
-  local output = tools.output_of(tools.quote(build .. "/measure") .. " " .. command)
+  local output = tools.output_of(support.quote(build .. "/measure") .. " " .. command)
   local loop = output:match("loop (%S+)")
   local wall, cpu, resident = output:match("process (%S+) (%S+) (%S+)")
   if not loop or not wall then error("bench: this failed: " .. command, 0) end
@@ -213,8 +213,8 @@ end
 
 local function machine()
   return tools.machine(
-    tools.output_of(tools.quote(lua) .. " -v 2>&1"):match("^%S+ %S+") or _VERSION,
-    tools.output_of(tools.quote(build .. "/baseline") .. " version"):match("^%S+ %S+"))
+    tools.output_of(support.quote(lua) .. " -v 2>&1"):match("^%S+ %S+") or _VERSION,
+    tools.output_of(support.quote(build .. "/baseline") .. " version"):match("^%S+ %S+"))
 end
 
 local function report_calls()

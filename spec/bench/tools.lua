@@ -11,14 +11,10 @@ function tools.tell(message)
   io.stderr:write("bench: ", message, "\n")
 end
 
-function tools.quote(word)
-  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
-end
-
 --- A shell's command line of a list of words.
 function tools.command_line(words)
   local quoted = {}
-  for i, word in ipairs(words) do quoted[i] = tools.quote(word) end
+  for i, word in ipairs(words) do quoted[i] = support.quote(tostring(word)) end
   return table.concat(quoted, " ")
 end
 

@@ -40,9 +40,7 @@ end
 
 --- Starts the driver, and a browser with a home of its own.
 function webdriver.start()
-  local directory = os.tmpname()
-  os.remove(directory)
-  support.shell("mkdir " .. directory)
+  local directory = support.new_directory()
   local pid = support.shell(
     ("timeout %d chromedriver --port=0 >%s/log 2>&1 & echo $!"):format(LIFE, directory),
     { HOME = directory, TMPDIR = directory, XDG_CONFIG_HOME = false, XDG_CACHE_HOME = false })
@@ -75,7 +73,7 @@ function Browser:quit()
   pcall(self.command, self, "DELETE", "")
   support.shell("kill " .. self.pid)
   support.eventually(function() return not support.is_running(self.pid) end)
-  support.shell("rm -r " .. self.directory)
+  support.remove_directory(self.directory)
 end
 
 function Browser:open(url)

@@ -611,12 +611,17 @@ describe("in nginx, a call", function()
   it("has its answer where no directory takes a socket", function()
     with_nginx({
       init = [[
-        debug.getregistry()["leadping.session"].listen = function()
+        local methods = debug.getregistry()["leadping.session"].__index
+        refused = "no"
+        function methods.listen()
+          refused = "yes"
           return nil, "Read-only file system"
         end]],
-      server = SERVER,
+      server = server_of [[
+        location = /refused { content_by_lua_block { ngx.print(refused) } }]],
     }, function(server)
       assert.same({ ["cleared\n"] = 20 }, tally(server:get_all(many("/call?id=%d", 20))))
+      assert.equal("yes", (server:get("/refused")))
       assert.equal("0 0\n", (server:get("/left")))
       assert.not_matches("%[error%]", server:log())
     end)
@@ -627,10 +632,10 @@ describe("in nginx, a call", function()
     with_nginx({
       main = "env TMPDIR=" .. directory .. ";",
       init = [[
-        local session = debug.getregistry()["leadping.session"]
-        local listen = session.listen
+        local methods = debug.getregistry()["leadping.session"].__index
+        local listen = methods.listen
         paths = {}
-        function session.listen(...)
+        function methods.listen(...)
           paths[#paths + 1] = listen(...)
           return paths[#paths]
         end]],

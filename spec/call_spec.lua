@@ -1,4 +1,4 @@
--- call_spec.lua: one call from its id to its result, on a clock that stands still.
+-- spec/call_spec.lua: one call from its id to its result, on a clock that stands still.
 -- Covers leadping.call and leadping.engine, over a scripted session.
 -- Not here: libcurl, sockets, real time; calls for many ids at once.
 -- MIT, see LICENSE.

@@ -1,4 +1,4 @@
--- clear_overrides_spec.lua: many calls through the client, on the emulator.
+-- spec/clear_overrides_spec.lua: many calls through the client, on the emulator.
 -- What is decided about pace and end on a clock that stands still is in
 -- run_spec.lua.
 -- MIT, see LICENSE.

@@ -1,4 +1,4 @@
--- decode_spec.lua: JSON text becomes a selection, or an error that says where.
+-- spec/decode_spec.lua: JSON text becomes a selection, or an error that says where.
 -- Covers leadping.decode, leadping.codec.decode and csrc/decode.c.
 -- Not here: encoding, the card, what HTTP has to do with it.
 -- MIT, see LICENSE.

@@ -1,4 +1,4 @@
--- encode_spec.lua: a selection becomes JSON text that decodes to the same.
+-- spec/encode_spec.lua: a selection becomes JSON text that decodes to the same.
 -- Covers leadping.encode (leadping.codec).
 -- Not here: decoding by itself, which decode_spec.lua has.
 -- MIT, see LICENSE.

@@ -1,4 +1,4 @@
--- problem_spec.lua: problem details (RFC 9457) are found in an answer's body.
+-- spec/problem_spec.lua: problem details (RFC 9457) are found in an answer's body.
 -- Covers leadping.problem.
 -- Not here: what a status means; how an error is made of it.
 -- MIT, see LICENSE.

@@ -1,4 +1,4 @@
--- retry_spec.lua: when to try again, and after how long.
+-- spec/retry_spec.lua: when to try again, and after how long.
 -- Covers leadping.retry, with times and random numbers written out.
 -- Not here: the loop that waits and sends, which call_spec.lua has.
 -- MIT, see LICENSE.

@@ -1,4 +1,4 @@
--- run_spec.lua: many calls as one run, against a server that keeps the API's
+-- spec/run_spec.lua: many calls as one run, against a server that keeps the API's
 -- limit, on a clock that stands still. Covers leadping.run, leadping.pace and
 -- the engine's stream. Not here: sockets and real time (clear_overrides_spec).
 -- MIT, see LICENSE.

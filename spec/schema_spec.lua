@@ -1,4 +1,4 @@
--- schema_spec.lua: the schema is the API's: each field, its type, its order.
+-- spec/schema_spec.lua: the schema is the API's: each field, its type, its order.
 -- Covers leadping.schema and leadping.is_known (csrc/schema.c).
 -- Not here: what decode and encode make of it.
 -- MIT, see LICENSE.

@@ -1,4 +1,4 @@
--- segment_spec.lua: an id becomes exactly one segment of a URL's path.
+-- spec/segment_spec.lua: an id becomes exactly one segment of a URL's path.
 -- Covers csrc/segment.c (leadping.core's segment).
 -- Not here: the rest of the URL, and what servers make of it.
 -- MIT, see LICENSE.

@@ -1,4 +1,4 @@
--- selection_spec.lua: what a selection can do: its helpers and its card.
+-- spec/selection_spec.lua: what a selection can do: its helpers and its card.
 -- Covers leadping.selection.
 -- Not here: where a selection comes from, which decode_spec.lua has.
 -- MIT, see LICENSE.

@@ -1,4 +1,4 @@
--- text_spec.lua: what comes from elsewhere is fit to be shown.
+-- spec/text_spec.lua: what comes from elsewhere is fit to be shown.
 -- Covers leadping.text: escape, sample and redact.
 -- Not here: who calls it, which the specs of errors, cards and events have.
 -- MIT, see LICENSE.

@@ -1,4 +1,4 @@
--- types_spec.lua: holds the definitions for editors to the schema, the options and
+-- spec/types_spec.lua: holds the definitions for editors to the schema, the options and
 -- what calls give. Reads them as text, as editors do. The README's tables and
 -- lists are held to the same in readme_spec.lua.
 -- MIT, see LICENSE.

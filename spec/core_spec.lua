@@ -58,11 +58,36 @@ describe("leadping.core: base_url", function()
 end)
 
 describe("leadping.core: ca_path", function()
-  it("names a directory with at least 20 hashed certificates, or none", function()
-    local path = core.ca_path()
-    if not path then return end
-    local names = support.shell(("ls %s | grep -cE '^[0-9a-f]{8}\\.[0-9]+$'"):format(path))
-    assert.is_true(tonumber(names) >= 20, names)
+  local CERTS = "/etc/ssl/certs"
+  local reads_directories = (core.curl_features().ssl_version or ""):find "^OpenSSL/" ~= nil
+
+  it("names the system's first directory of 20 hashed certificates, or none", function()
+    local expected
+    for _, path in ipairs { CERTS, "/etc/pki/ca-trust/extracted/pem/directory-hash" } do
+      local names = support.shell(("ls %s 2>&1 | grep -cE '^[0-9a-f]{8}\\.[0-9]+$'"):format(path))
+      if reads_directories and tonumber(names) >= 20 then expected = expected or path end
+    end
+    assert.equal(expected, core.ca_path())
+  end)
+
+  it("tells 20 hashed certificates from 19 and other files", function()
+    local directory = support.new_directory()
+    finally(function() support.remove_directory(directory) end)
+    local function with_its_files(command)
+      return support.shell("unshare -rm sh -c " .. support.quote(
+        ("mount --bind %s %s && %s"):format(directory, CERTS, command)))
+    end
+    if select(2, with_its_files "true") ~= 0 then return pending("cannot mount a directory") end
+    local function ca_path()
+      return (with_its_files(support.lua .. " -e 'print(require([[leadping.core]]).ca_path())'"))
+    end
+    for i = 1, 19 do support.write(("%s/%08x.%d"):format(directory, i * 1e6, i), "") end
+    for _, name in ipairs { "ca-certificates.crt", "5AD8A5D6.0", "5ad8a5d6.0x", "5ad8a5d.0" } do
+      support.write(directory .. "/" .. name, "")
+    end
+    assert.not_equal(CERTS .. "\n", ca_path())
+    support.write(directory .. "/5ad8a5d6.0", "")
+    assert.equal(reads_directories and CERTS .. "\n" or "nil\n", ca_path())
   end)
 end)
 

@@ -10,6 +10,18 @@ local support = require "spec.support"
 local WRONG_HOST = os.getenv "EMULATOR_WRONG_HOST"
 local EXPIRED = os.getenv "EMULATOR_EXPIRED"
 
+-- What OpenSSL is told by a system that still takes TLS 1.1.
+local LENIENT = [[
+openssl_conf = settings
+[settings]
+ssl_conf = ssl
+[ssl]
+system_default = lenient
+[lenient]
+MinProtocol = TLSv1
+CipherString = DEFAULT@SECLEVEL=0
+]]
+
 --- The error of one call to a server that is not to be trusted.
 local function refusal(options)
   local client = support.client(options)
@@ -103,6 +115,35 @@ describe("TLS", function()
       assert.equal("true\tnil\n", output)
     end)
   end
+
+  it("before 1.2 is refused, to a server and to a proxy, whatever the system takes", function()
+    local variables = { OPENSSL_CONF = os.tmpname() }
+    finally(function() os.remove(variables.OPENSSL_CONF) end)
+    support.write(variables.OPENSSL_CONF, LENIENT)
+    if select(2, support.shell("openssl ciphers -s -tls1_1", variables)) ~= 0 then
+      return pending("this OpenSSL has no TLS 1.1")
+    end
+    local server = support.start(("openssl s_server -www -accept localhost:0 -tls1_1 "
+      .. "-cert %s/local.pem -key %s/server.key </dev/null")
+      :format(support.directory, support.directory), variables)
+    finally(function()
+      server:kill "TERM"
+      server:finish()
+      os.remove(variables.OPENSSL_CONF)
+    end)
+    local output = support.run(([[
+      local leadping, url = require "leadping", "https://localhost:%s"
+      for _, options in ipairs {
+        { base_url = url }, { base_url = "http://api.example", allow_http = true, proxy = url },
+      } do
+        options.ca_file, options.max_retries = os.getenv "EMULATOR_CA", 0
+        local _, err = leadping.new(options):clear_override "old"
+        print(err.kind, err.outcome, err.message)
+      end
+    ]]):format(server:wait_for("ACCEPT"):match("ACCEPT.-:(%d+)\n")), variables)
+    local line = "tls\tnot_sent\t[^\n]*version[^\n]*\n"
+    assert.matches("^" .. line .. line .. "$", output)
+  end)
 
   for _, name in ipairs { "insecure", "verify", "ssl_verify", "verify_peer", "tls" } do
     it(("has no option %q to turn verification off"):format(name), function()

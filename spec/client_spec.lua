@@ -288,6 +288,15 @@ describe("an answer", function()
     end)
   end
 
+  it("that sets a cookie gets none back", function()
+    local id = support.answer(support.example "selection-later", "200\nSet-Cookie: a=b; Path=/\n")
+    local _, mark = support.requests()
+    for _ = 1, 2 do
+      assert.equal("a=b; Path=/", select(3, client:clear_override(id)).headers["set-cookie"])
+    end
+    assert.is_nil(support.requests(mark)[2].headers.cookie)
+  end)
+
   it("with a Retry-After says so in the error", function()
     local _, err = client:clear_override(support.id("fault:retry-after-429-7"))
     assert.equal("rate_limited", err.kind)

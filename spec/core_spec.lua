@@ -297,6 +297,22 @@ describe("leadping.core: session", function()
     assert.equal("", support.requests(mark)[1].headers["x-none"])
   end)
 
+  it("reads no netrc", function()
+    local home = support.new_directory()
+    finally(function() support.remove_directory(home) end)
+    support.write(home .. "/.netrc", "machine 127.0.0.1 login user password s3cret\n")
+    local _, mark = support.requests()
+    local output = support.run(([[
+      local session = require("leadping.core").session { proxy = "" }
+      session:submit { method = "DELETE", url = os.getenv "EMULATOR_HTTP" .. %q, headers = {},
+        timeout = 5, connect_timeout = 5, max_body = 1000 }
+      while session:step(1) == 0 do end
+      print(select(2, session:next()).status)
+    ]]):format(PATH:format "a"), { HOME = home })
+    assert.equal("401\n", output)
+    assert.is_nil(support.requests(mark)[1].headers.authorization)
+  end)
+
   it("trusts nobody where its directory of authorities is empty", function()
     local strict = core.session { ca_path = support.directory .. "/answers" }
     finally(function() strict:close() end)

@@ -227,6 +227,43 @@ describe("a proxy", function()
     assert.equal("api.example", support.requests(mark)[1].headers.host)
   end)
 
+  it("may say much before it connects, which is no part of the answer", function()
+    if not pcall(require, "cqueues.socket") then
+      return pending("cqueues is not installed for this Lua")
+    end
+    local output = support.run([[
+      local cqueues, socket = require "cqueues", require "cqueues.socket"
+      local loop, listener = cqueues.new(), socket.listen("127.0.0.1", 0)
+      local _, _, port = listener:localname()
+      local function pass_on(from, to)
+        local bytes = from:xread(-4096)
+        while bytes and to:xwrite(bytes, "n") do bytes = from:xread(-4096) end
+      end
+      loop:wrap(function()
+        local near = listener:accept()
+        near:setmode("bn", "bn")
+        local far_port = near:xread("*L"):match "^CONNECT localhost:(%d+) "
+        repeat until near:xread "*L" == "\r\n"
+        local far = socket.connect("localhost", far_port)
+        far:setmode("bn", "bn")
+        local header = "X-Proxy: " .. ("x"):rep(10000) .. "\r\n"
+        near:xwrite("HTTP/1.1 200 Connected\r\n" .. header:rep(7) .. "\r\n", "n")
+        loop:wrap(pass_on, near, far)
+        pass_on(far, near)
+      end)
+      loop:wrap(function()
+        local _, err, response = require("leadping").new({
+          loop = "cqueues", base_url = os.getenv "EMULATOR_TLS", max_retries = 0,
+          ca_file = os.getenv "EMULATOR_CA", proxy = "http://127.0.0.1:" .. port,
+        }):clear_override "through"
+        print(err, response and response.status, response and response.headers["x-proxy"])
+        os.exit(0)
+      end)
+      assert(loop:loop())
+    ]], { no_proxy = false, NO_PROXY = false })
+    assert.equal("nil\t200\tnil\n", output)
+  end)
+
   it("that does not answer is a connection error", function()
     local client = support.client {
       base_url = "https://api.example", proxy = os.getenv "EMULATOR_CLOSED",

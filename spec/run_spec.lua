@@ -392,6 +392,15 @@ describe("leadping.run: its end", function()
     assert.equal(100, #results.order)
   end)
 
+  it("comes of failures in a row that ids which cannot be sent are among", function()
+    local server = refusing(500, 1)
+    local results = run(new_engine(server, { max_retries = 0 }),
+      each { "conv_1", "", "conv_2", "..", "conv_3", "conv_4" },
+      { rate = false, concurrency = 1, max_failures = 3 })
+    assert.same({ "conv_1", "", "conv_2", "..", "conv_3" }, results.order)
+    assert.is_true(results.conv_3.err.ends_run)
+  end)
+
   it("gives up what waits for a retry with its last error", function()
     local server = new_server { answer = function(_, id)
       if id == "conv_1" then

@@ -321,6 +321,9 @@ describe("an answer", function()
     assert.equal("60s", err.problem.window)
     assert.is_nil(err.problem.type)
     assert.equal(body, response.body)
+    for _, absent in ipairs { "attempts", "elapsed", "reasons" } do
+      assert.is_nil(response[absent], absent)
+    end
     assert.is_table((client:response(200, nil, support.example("selection-later"))))
   end)
 end)

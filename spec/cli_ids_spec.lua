@@ -118,6 +118,12 @@ describe("leadping.cli.ids: arguments", function()
     assert.same({ "a b" }, read({ id = { "a b" } }).ids)
   end)
 
+  it("are shown with their first 60 bytes", function()
+    local id = ("a"):rep(59) .. " "
+    assert.matches(('"%s" is no id'):format(id), read { id = { id } })
+    assert.matches(('"%s… %%(61 bytes%%)" is no id'):format(id), read { id = { id .. " " } })
+  end)
+
   it("are all counted where more than ten are wrong", function()
     local wrong = {}
     for i = 1, 12 do wrong[i] = ("\1"):rep(i) end

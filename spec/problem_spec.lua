@@ -49,6 +49,12 @@ describe("leadping.problem: decode", function()
     assert.same({ title = "x" }, problem.decode('{"title":"x","status":"401"}', JSON))
   end)
 
+  it("makes a whole number of the status", function()
+    for _, number in ipairs { "404", "404.0", "404.7" } do
+      assert.equal("404", tostring(problem.decode(('{"status":%s}'):format(number)).status))
+    end
+  end)
+
   it("keeps other members as they are", function()
     assert.same({
       title = "x", errors = { { name = "a", reason = cjson.null } }, retry = 5, ok = false,

@@ -7,6 +7,7 @@ local classes = require "spec.classes"
 local leadping = require "leadping"
 local mock = require "leadping.mock"
 local options = require "leadping.options"
+local support = require "spec.support"
 
 local CLASSES = {
   OutgoingNumberSelection = "Selection", EligibleNumber = "EligibleNumber",
@@ -108,6 +109,8 @@ describe("leadping.types", function()
   end
 
   it("can be loaded, and says nothing", function()
-    assert.is_true(require "leadping.types")
+    local output, status = support.run [[require "leadping.types"]]
+    assert.equal("", output)
+    assert.equal(0, status)
   end)
 end)

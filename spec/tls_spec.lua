@@ -117,20 +117,21 @@ describe("TLS", function()
   end
 
   it("before 1.2 is refused, to a server and to a proxy, whatever the system takes", function()
-    local variables = { OPENSSL_CONF = os.tmpname() }
-    finally(function() os.remove(variables.OPENSSL_CONF) end)
+    local variables, server = { OPENSSL_CONF = os.tmpname() }, nil
+    finally(function()
+      if server then
+        server:kill "TERM"
+        server:finish()
+      end
+      os.remove(variables.OPENSSL_CONF)
+    end)
     support.write(variables.OPENSSL_CONF, LENIENT)
     if select(2, support.shell("openssl ciphers -s -tls1_1", variables)) ~= 0 then
       return pending("this OpenSSL has no TLS 1.1")
     end
-    local server = support.start(("openssl s_server -www -accept localhost:0 -tls1_1 "
+    server = support.start(("openssl s_server -www -accept localhost:0 -tls1_1 "
       .. "-cert %s/local.pem -key %s/server.key </dev/null")
       :format(support.directory, support.directory), variables)
-    finally(function()
-      server:kill "TERM"
-      server:finish()
-      os.remove(variables.OPENSSL_CONF)
-    end)
     local output = support.run(([[
       local leadping, url = require "leadping", "https://localhost:%s"
       for _, options in ipairs {

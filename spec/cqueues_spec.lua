@@ -66,6 +66,32 @@ describe("in cqueues,", function()
     assert.is_true(outer.canSend)
   end)
 
+  it("two controllers may take results at the same time, in hooks that wait", function()
+    local hooked = support.client { loop = "cqueues", on_event = function(event)
+      if event.name ~= "response" then return end
+      if event.conversation_id:find "^first" then cqueues.sleep(0.1) end
+      if event.conversation_id:find "^second" then cqueues.sleep(0.3) end
+    end }
+    finally(function() hooked:close() end)
+    local one, two = cqueues.new(), cqueues.new()
+    local later
+    one:wrap(function()
+      hooked:clear_override(support.id "first")
+      cqueues.sleep(0.4)
+      later = hooked:clear_override(support.id(), { timeout = 2 })
+    end)
+    two:wrap(function()
+      cqueues.sleep(0.05)
+      hooked:clear_override(support.id "second")
+    end)
+    support.eventually(function()
+      two:step(0.01)
+      one:step(0.01)
+      return one:empty() and two:empty()
+    end)
+    assert.is_true(later.canSend)
+  end)
+
   it("a controller may be dropped while calls wait in it", function()
     for _ = 1, 4 do collectgarbage() end
     local before = support.open_files()

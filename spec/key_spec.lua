@@ -74,6 +74,14 @@ describe("the key", function()
     assert.equal(support.key .. "_2", requests[2].key)
   end)
 
+  it("that its function does not have is no_api_key, with the reason it gives", function()
+    local client = support.client { api_key = function() return nil, "vault\nsealed" end }
+    finally(function() client:close() end)
+    local _, err = client:clear_override(support.id())
+    assert.equal("no_api_key", err.kind)
+    assert.matches("the function given as api_key returned none: vault\\x0Asealed$", err.message)
+  end)
+
   it("that raises in its function reaches the caller, and the next call works", function()
     local broken = true
     local client = support.client {
@@ -139,6 +147,20 @@ describe("the key is not in", function()
       assert_keyless(err, id)
       assert_keyless(response, id)
     end
+  end)
+
+  it("an answer to any of the requests that were made for another stack", function()
+    local count = 0
+    local changing = support.client { api_key = function()
+      count = count + 1
+      return ("sk_number_%d"):format(count)
+    end }
+    finally(function() changing:close() end)
+    for _ = 1, 3 do assert(changing:request "a") end
+    local _, err = changing:response(401, nil,
+      '{"title":"no","detail":"sk_number_1, sk_number_2 and sk_number_3 are wrong"}')
+    assert.matches("no: %[key%], %[key%] and %[key%] are wrong$", tostring(err))
+    assert.is_nil(err.response.body:find("sk_number", 1, true))
   end)
 
   it("any event", function()

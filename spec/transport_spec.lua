@@ -421,6 +421,34 @@ describe("leadping.transport: one with a fault of its own", function()
       "option 'transport': submit gave the id of a request in flight again")
   end)
 
+  it("cannot put the key into an error", function()
+    local said = "wrong: Authorization: Bearer " .. support.key
+    for _, fields in ipairs {
+      { submit = function() return nil, said end },
+      { result = { kind = "connection", message = said, sends = 1 } },
+    } do
+      assert.matches("Bearer %[key%]$", error_of(new_transport(fields)).message)
+    end
+  end)
+
+  it("is closed with its client, also where its close raises", function()
+    local client = new_client(new_transport { close = function() error("mine", 0) end })
+    assert.has_error(function() client:close() end, "mine")
+    assert.error_matches(function() client:clear_override "a" end, "the client is closed")
+  end)
+
+  it("that is always interrupted ends a call in time", function()
+    local err = error_of(new_transport {
+      submit = function() return 1 end,
+      step = function(self)
+        self.now = self.now + 0.01
+        return nil, "interrupted"
+      end,
+    }, { timeout = 0.1 })
+    assert.equal("timeout", err.kind)
+    assert.equal("unknown", err.outcome)
+  end)
+
   it("raises where its clock tells no time", function()
     assert.has_error(function()
       error_of(new_transport { clock = function() return "12:30" end })

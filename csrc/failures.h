@@ -1,8 +1,8 @@
-/* failures.h: what libcurl's error codes mean to a caller, in one table.
- * FAILURE(code, kind, retryable): kind as in the README's table of errors;
- * retryable is 0 where the same request is bound to fail again. A code that is
- * not listed is a retryable "connection".
- * MIT, see LICENSE. */
+/* failures.h: what libcurl's error codes mean to a caller, in one table. What
+ * to do about some of them, lua/leadping/failure.lua says. FAILURE(code, kind,
+ * retryable): kind as in the README's table of errors; retryable is 0 where the
+ * same request is bound to fail again. A code that is not listed is a retryable
+ * "connection". MIT, see LICENSE. */
 #ifndef LEADPING_FAILURES_H
 #define LEADPING_FAILURES_H
 

@@ -1,5 +1,6 @@
 /* schema.c: the fields and enums of the API's answer, in the API's order.
- * To follow a change of the API, change the tables here and nothing else.
+ * Decoder and encoder follow these tables. types.lua, the README and
+ * schema_spec.lua repeat them: the specs fail until all agree.
  * Source: the reference page of "Clears conversation override"; enum texts
  * that later revisions added stand behind the documented ones.
  * MIT, see LICENSE. */

@@ -5,6 +5,7 @@
 
 #include "sockets.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -91,6 +92,7 @@ static curl_socket_t on_open(void *data, curlsocktype purpose,
   (void)purpose;
   if (!reserve(s)) return CURL_SOCKET_BAD;
   fd = descriptor_socket(address->family, address->socktype, address->protocol);
+  s->is_full = fd < 0 && (errno == EMFILE || errno == ENFILE);
   if (fd < 0) return fd; /* CURL_SOCKET_BAD too */
   forget(s, fd);
   if (descriptor_prepare(fd) && add(s, fd)) return fd;

@@ -17,6 +17,7 @@ struct sockets {
   size_t count, capacity;
   unsigned long last_id;
   unsigned long requests; /* that went out, their socket known or not */
+  int is_full;            /* there was no descriptor left for the last one */
 };
 
 /* A request's use of a socket, between sockets_join and sockets_leave. */

@@ -362,6 +362,12 @@ static void leave_socket(struct transfer *t)
                 version >= CURL_HTTP_VERSION_2_0);
 }
 
+/* In words better than libcurl's. */
+static void explain(struct transfer *t, const char *message)
+{
+  memcpy(t->error, message, strlen(message) + 1);
+}
+
 void transfer_stop(struct transfer *t)
 {
   sockets_leave(t->sockets, &t->use, 0, 0);
@@ -369,13 +375,13 @@ void transfer_stop(struct transfer *t)
 
 void transfer_end(struct transfer *t, CURLcode code)
 {
-  static const char cut[] =
-      "the connection was closed within the answer's head";
   t->code = code;
   leave_socket(t);
+  if (code == CURLE_COULDNT_CONNECT && t->sockets->is_full)
+    explain(t, "no socket: this process has too many open files");
   if (code != CURLE_OK || t->head_complete) return;
   t->code = CURLE_PARTIAL_FILE;
-  memcpy(t->error, cut, sizeof cut);
+  explain(t, "the connection was closed within the answer's head");
 }
 
 void transfer_push_result(struct transfer *t, lua_State *L)

@@ -61,6 +61,32 @@ describe("a client's connections", function()
     assert.equal("leadping.client: closed\n", (support.run(program)))
   end)
 
+  it("are closed by the collector before descriptors run out, with much in memory", function()
+    local output = support.shell(([[ulimit -n 512 && %s - <<'END'
+      local leadping = require "leadping"
+      local kept = {}
+      for i = 1, 30000 do kept[i] = { i } end
+      for i = 1, 600 do assert(leadping.new():clear_override("dropped " .. i)) end
+      print(#kept)
+END]]):format(support.lua))
+    assert.equal("30000\n", output)
+  end)
+
+  it("that need more descriptors than there are have an error that says so", function()
+    local output = support.shell(([[ulimit -n 32 && %s - <<'END'
+      local leadping = require "leadping"
+      local clients, err = {}, nil
+      while not err do
+        clients[#clients + 1] = leadping.new { max_retries = 0 }
+        _, err = clients[#clients]:clear_override "a"
+        if #clients == 32 then break end
+      end
+      print(err, err.outcome)
+END]]):format(support.lua))
+    assert.equal("leadping: connection: no socket: this process has too many open files\t"
+      .. "not_sent\n", output)
+  end)
+
   it("are not held open by a program that is started meanwhile", function()
     local client = used_client()
     finally(function() client:close() end)

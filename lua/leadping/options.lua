@@ -1,6 +1,6 @@
 -- leadping.options: the options, as one table: name, default, check, words.
--- Validation, defaults, the README and the specs all read it; an option is
--- added by adding a row here. Does not read the environment.
+-- An option is added by a row here; types.lua and the README repeat the rows,
+-- and specs fail until they agree. Does not read the environment.
 -- MIT, see LICENSE.
 
 local core = require "leadping.core"

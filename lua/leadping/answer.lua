@@ -37,6 +37,8 @@ local function kind_of(status)
   return KINDS[status] or "unexpected_status"
 end
 
+answer.STATUS = "a whole number from 100 to 999" -- in words, for messages
+
 --- Whether a value is a status as HTTP has them.
 function answer.is_status(value)
   return type(value) == "number" and value % 1 == 0 and value >= 100 and value <= 999

@@ -19,8 +19,12 @@ local Call = {
 }
 Call.__index = Call
 
---- A new call. All its fields are named here, so that the table never grows.
----@param context table settings, budget, clock, time, random, listener
+--- A new call. The fields that every call has are named here, so that the table
+-- need not grow for an answer. What failures bring comes later: reasons, last, due,
+-- held, in_doubt, refused, refusal, had_other_key, postponed, hook_error.
+---@param context table leadping.engine: its settings, budget, clock, time, random
+-- and listener; what is used again by the next call is kept in it, in headers,
+-- headers_key and spare_request
 ---@param id string
 ---@param limits table timeout, attempt_timeout, max_retries
 ---@param stream table? whose call it is; not looked at here

@@ -187,7 +187,7 @@ function Client:response(status, headers, body)
   local engine, wrong = get_engine(self, "response")
   if not engine then raise("response", wrong) end
   if not answer.is_status(status) then
-    raise("response", type_error("status", "a whole number from 100 to 999", status))
+    raise("response", type_error("status", answer.STATUS, status))
   end
   local lower, bad_header = answer.headers(headers == nil and {} or headers)
   if not lower then raise("response", "bad argument 'headers' (" .. bad_header .. ")") end

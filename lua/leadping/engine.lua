@@ -40,6 +40,10 @@ function Engine.new(settings, with)
     time = with.time or os.time,
     random = with.random or core.random,
     loop = get_loop(settings, with),
+    closed = false,
+    session = nil, watcher = nil, -- as soon as there is something to send
+    spare_stream = nil, -- of a call that has ended, for the next
+    spare_request = nil, headers = nil, headers_key = nil, -- see leadping.call
     requested_keys = {}, -- see Client:request
     calls = {}, -- session's id -> call
     sending = false, -- the stream of a request on its way to the session

@@ -21,9 +21,7 @@ local LOG_FIELDS = { "attempt", "status", "kind", "reason", "delay", "elapsed" }
 
 --- Quoted where it could be taken for more than one value.
 local function log_value(value)
-  if type(value) == "number" then
-    return (("%.3f"):format(value):gsub("%.?0+$", ""))
-  end
+  if type(value) == "number" then return text.number(value) end
   local shown = text.escape(tostring(value))
   if not shown:find('[ ="]') then return shown end
   return '"' .. shown:gsub('"', '\\"') .. '"'

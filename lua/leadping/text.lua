@@ -60,6 +60,11 @@ function text.redact(value, secrets)
   return value
 end
 
+--- A number to the thousandth, for a line of a log.
+function text.number(value)
+  return (("%.3f"):format(value):gsub("%.?0+$", ""))
+end
+
 --- What an answer says of canSend, which the API may leave out one day.
 ---@param can_send boolean?
 function text.can_send(can_send)

@@ -91,7 +91,7 @@ end
 local FIELDS = {
   { "kind", function(value) return KINDS[value] end,
     "connection, tls, timeout, too_large or decode" },
-  { "status", answer.is_status, "a whole number from 100 to 999" },
+  { "status", answer.is_status, answer.STATUS },
   { "head", is_a "string", "string" },
   { "body", is_a "string", "string" },
   { "message", is_a "string", "string" },

@@ -145,7 +145,7 @@ end
 
 --- How it ended, for exits.status.
 ---@return leadping.cli.End
-function Batch:finish()
+function Batch:ending()
   return {
     signal = self.signal,
     disk = self.failure ~= nil or self.is_unread,

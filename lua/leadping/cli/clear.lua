@@ -117,33 +117,33 @@ local function new_print(given, count)
   end
 end
 
-local function new_client(given, found, progress)
+local function new_client(given, api_key, progress)
   local options = flags.client_options(given)
-  options.api_key = found
+  options.api_key = api_key
   options.on_event = function(event)
     if event.name == "wait" then progress:wait(event.delay, event.reason) end
   end
   return assert(leadping.new(options))
 end
 
-local function new_batch(given, account, found)
+local function new_batch(given, account, api_key)
   local count = #account.pending
   local progress = new_progress(given, count)
   return Batch.new {
-    client = new_client(given, found, progress),
+    client = new_client(given, api_key, progress),
     limits = flags.run_options(given),
     journal = account, progress = progress, print = new_print(given, count),
   }
 end
 
 function clear.run(given)
-  local base_url = flags.base_url(given)
+  local base_url = flags.settings(given).base_url
   local list = read_ids(given)
   if not given.resume then confirm(list.ids, base_url, given) end
-  local found = key.find(given)
+  local api_key = key.find(given)
   local account = open_journal(given, list, base_url)
   if given.resume then confirm(account.pending, base_url, given) end
-  local batch = new_batch(given, account, found)
+  local batch = new_batch(given, account, api_key)
   batch:send()
   account:close()
   local status = finish.report(batch, given, base_url, list and list.duplicates or 0)

@@ -52,7 +52,7 @@ end
 
 --- What came of a request, in the words of the library's errors.
 ---@return leadping.cli.Reply
-local function read_reply(result, found)
+local function read_reply(result, api_key)
   local response = answer.from_result(result, true)
   if result.kind and not answer.is_refusal(result) then
     local fields = failure.fields(result)
@@ -61,26 +61,26 @@ local function read_reply(result, found)
   end
   local reply = { status = response.status, headers = response.headers }
   if answer.outcome(response.status) ~= "applied" then
-    local _, fields = answer.read(response, found, os.time())
+    local _, fields = answer.read(response, api_key, os.time())
     reply.kind, reply.message = fields.kind, fields.message
   end
   return reply
 end
 
 --- A function that asks the API, with the key or without it.
----@param found string? the key
+---@param api_key string? the key
 ---@return fun(method: string, has_key: boolean): leadping.cli.Reply
-local function new_ask(values, found)
+local function new_ask(values, api_key)
   local session = core.session(values)
   local url = assert(request.url(values, random_id()))
   return function(method, has_key)
-    local headers = request.headers(values, found or "")
-    if not (has_key and found) then headers.Authorization = nil end
+    local headers = request.headers(values, api_key or "")
+    if not (has_key and api_key) then headers.Authorization = nil end
     return read_reply(run_session(session, {
       method = method, url = url, headers = headers, max_body = values.max_body,
       timeout = math.min(values.attempt_timeout, values.timeout),
       connect_timeout = values.connect_timeout,
-    }), found)
+    }), api_key)
   end
 end
 
@@ -88,10 +88,10 @@ end
 
 --- The key, or why there is none; a wrong command line ends it.
 local function find_key(given)
-  local is_there, found = pcall(key.find, given)
-  if is_there then return found end
-  if exits.is_refusal(found) and found.status == exits.KEY then return nil, found.message end
-  error(found, 0)
+  local is_there, result = pcall(key.find, given)
+  if is_there then return result end
+  if exits.is_refusal(result) and result.status == exits.KEY then return nil, result.message end
+  error(result, 0)
 end
 
 --- Prints a check; the exit code that it asks for.
@@ -112,8 +112,8 @@ end
 
 --- Shows each check as soon as it is made; the worst code comes last in the
 -- order of the codes.
-local function run_checks(values, found, no_key)
-  local ask = new_ask(values, found)
+local function run_checks(values, api_key, no_key)
+  local ask = new_ask(values, api_key)
   local worst = show(checks.version(versions()))
   local function add(check) worst = math.max(worst, show(check)) end
   add(checks.features(core.curl_features()))
@@ -128,10 +128,10 @@ local function run_checks(values, found, no_key)
 end
 
 function doctor.run(given)
-  local found, no_key = find_key(given)
-  local values = flags.settings(given, found)
+  local api_key, no_key = find_key(given)
+  local values = flags.settings(given, api_key)
   core.system.catch(function(signal) exits.refuse(exits.of_signal(signal)) end)
-  local status = run_checks(values, found, no_key)
+  local status = run_checks(values, api_key, no_key)
   core.system.release()
   return status
 end

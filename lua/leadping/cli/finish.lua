@@ -78,7 +78,7 @@ end
 ---@return integer status
 function finish.report(batch, given, base_url, duplicates)
   local is_seen = print_summary(batch, given, duplicates)
-  local status = exits.status(batch:finish())
+  local status = exits.status(batch:ending())
   if status ~= exits.DONE then complain(batch, given, base_url, is_seen) end
   return status
 end

@@ -169,12 +169,6 @@ function flags.settings(given, key)
   return values
 end
 
---- The same, for where the API is.
----@return string base_url
-function flags.base_url(given, key)
-  return flags.settings(given, key).base_url
-end
-
 --- The words of a command line that give the same options again.
 ---@return string[]
 function flags.again(given)

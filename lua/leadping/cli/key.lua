@@ -43,7 +43,7 @@ function key.find(given)
     end
   end
   if found == "" then exits.refuse(exits.KEY, NONE) end
-  flags.base_url(given, found)
+  flags.settings(given, found) -- says what is wrong with it
   return found
 end
 

@@ -38,7 +38,7 @@ local function describe_request(given, id)
 end
 
 function plan.run(given)
-  flags.base_url(given)
+  flags.settings(given) -- says what is wrong with an option
   local list = ids.read(given)
   local count = #list.ids
   return output.print(table.concat({

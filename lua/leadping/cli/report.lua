@@ -82,7 +82,7 @@ end
 -- JSON -----------------------------------------------------------------------
 
 local function encode_number(value)
-  return value and (("%.3f"):format(value):gsub("%.?0+$", "")) or "null"
+  return value and text.number(value) or "null"
 end
 
 local function encode_string(value)

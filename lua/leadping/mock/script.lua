@@ -120,7 +120,7 @@ end
 local DELAY = { is_seconds, "seconds" }
 
 local ANSWER_FIELDS = {
-  status = { answer.is_status, "a whole number from 100 to 999" },
+  status = { answer.is_status, answer.STATUS },
   headers = { answer.headers },
   selection = { is_a "table", "a table" },
   body = { is_a "string", "a string" },

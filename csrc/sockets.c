@@ -90,6 +90,7 @@ static curl_socket_t on_open(void *data, curlsocktype purpose,
   struct sockets *s = data;
   curl_socket_t fd;
   (void)purpose;
+  s->is_full = 0;
   if (!reserve(s)) return CURL_SOCKET_BAD;
   fd = descriptor_socket(address->family, address->socktype, address->protocol);
   s->is_full = fd < 0 && (errno == EMFILE || errno == ENFILE);

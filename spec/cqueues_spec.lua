@@ -97,8 +97,7 @@ describe("in cqueues,", function()
   end)
 
   it("a controller may be dropped while calls wait in it", function()
-    for _ = 1, 4 do collectgarbage() end
-    local before = support.open_files()
+    local before = support.settled_files()
     local dropped = support.client { loop = "cqueues" }
     local controller = cqueues.new()
     controller:wrap(function() dropped:clear_override(support.id "fault:never") end)

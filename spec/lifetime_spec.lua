@@ -6,7 +6,7 @@
 local core = require "leadping.core"
 local support = require "spec.support"
 
-local open_files = support.open_files
+local open_files, settled_files = support.open_files, support.settled_files
 
 describe("a client's connections", function()
   local function used_client()
@@ -16,7 +16,7 @@ describe("a client's connections", function()
   end
 
   it("are closed by close", function()
-    local before = open_files()
+    local before = settled_files()
     local client = used_client()
     assert.is_true(open_files() > before)
     client:close()
@@ -24,9 +24,7 @@ describe("a client's connections", function()
   end)
 
   it("are closed by the garbage collector", function()
-    collectgarbage()
-    collectgarbage()
-    local before = open_files()
+    local before = settled_files()
     for _ = 1, 5 do used_client() end
     collectgarbage()
     collectgarbage()
@@ -34,9 +32,7 @@ describe("a client's connections", function()
   end)
 
   it("are closed by the garbage collector where the hook refers to the client", function()
-    collectgarbage()
-    collectgarbage()
-    local before = open_files()
+    local before = settled_files()
     for _ = 1, 5 do
       local client
       client = support.client { on_event = function() return client end }
@@ -122,7 +118,7 @@ describe("a descriptor's number that libcurl has given back", function()
   end)
 
   it("may come again in the same session", function()
-    local before = open_files()
+    local before = settled_files()
     local session = core.session {}
     for _ = 1, 3 do cancel_connecting(session) end
     session:close()
@@ -153,7 +149,7 @@ describe("a client that is closed in its own hook", function()
   }
   for _, row in ipairs(rows) do
     it(("at %s ends its call, and opens nothing new"):format(row[1]), function()
-      local before = open_files()
+      local before = settled_files()
       local client
       client = support.client {
         max_retries = 1,

@@ -361,7 +361,7 @@ rule("has those that wait get `cancelled` where the client is closed", function(
 end)
 
 rule("leaves nothing open when the client is closed", function(loop)
-  local before = support.open_files()
+  local before = support.settled_files()
   for _ = 1, 5 do
     with_client(loop, {}, function(client)
       loop.spawn(function() client:clear_override(support.id "fault:never") end)
@@ -376,7 +376,7 @@ rule("leaves nothing open when the client is closed", function(loop)
 end)
 
 rule("bears that nobody comes back to a coroutine that waits", function(loop)
-  local before = support.open_files()
+  local before = support.settled_files()
   local client = support.client { loop = loop.option }
   loop.spawn(function()
     coroutine.wrap(function() client:clear_override(support.id "fault:slow-5") end)()
@@ -530,7 +530,7 @@ for _, row in ipairs {
 } do
   rule(("has a call fail, unsent, where its watcher cannot be %s"):format(row[1]), function(loop)
     local functions, found = support.with(loop.functions, { watch = row[2] }), nil
-    local before = support.open_files()
+    local before = support.settled_files()
     with_client(loop, { loop = functions }, function(client)
       run_all(loop, 1, function()
         local _, err = client:clear_override(support.id())

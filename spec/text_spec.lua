@@ -130,6 +130,7 @@ describe("leadping.text: redact", function()
   it("leaves the text where there is no secret", function()
     assert.equal("text", text.redact("text", nil))
     assert.equal("[key], [key]", text.redact("sk_1, sk_2", { "sk_2", "sk_1" }))
+    assert.equal("[key]", text.redact("sk_12", { "sk_1", "sk_12" }))
   end)
 
   it("returns one value", function()

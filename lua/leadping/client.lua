@@ -68,8 +68,20 @@ function Client:clear_override(id, given)
   return engine:call(id, limits):results()
 end
 
+--- What is wrong with a key of an array of so many ids; table.pack's n is fine.
+local function wrong_key(key, value, count)
+  if key == "n" and value == count then return nil end
+  if type(key) ~= "number" then
+    return ("bad argument 'ids' (an array expected, got a table with the key '%s')")
+      :format(text.sample(tostring(key), 40))
+  elseif key < 1 or key > count or key % 1 ~= 0 then
+    return ("bad argument 'ids' (ids[%s] is not in the array, which ends at %d)")
+      :format(tostring(key), count)
+  end
+end
+
 --- What is wrong with an array of ids, which is checked whole: what is sent cannot
--- be taken back. What a length leaves out would never be sent.
+-- be taken back. What its length leaves out would never be sent.
 local function wrong_array(ids)
   local count = #ids
   for i = 1, count do
@@ -77,14 +89,9 @@ local function wrong_array(ids)
       return type_error(("ids[%d]"):format(i), "string", ids[i])
     end
   end
-  for key in next, ids do
-    if type(key) ~= "number" then
-      return ("bad argument 'ids' (an array expected, got a table with the key '%s')")
-        :format(text.sample(tostring(key), 40))
-    elseif key < 1 or key > count or key % 1 ~= 0 then
-      return ("bad argument 'ids' (ids[%s] is not in the array, which ends at %d)")
-        :format(tostring(key), count)
-    end
+  for key, value in next, ids do
+    local wrong = wrong_key(key, value, count)
+    if wrong then return wrong end
   end
 end
 

@@ -58,22 +58,28 @@ end
 
 local drain
 
---- Made at the first use: what only decodes, or forks first, needs none.
+--- Made at the first use: what only decodes, or forks first, needs none. A
+-- finalizer that makes a call meanwhile has made another, which is kept.
 ---@return table? session
 ---@return string? message why there is none
 local function get_session(self)
   if self.session then return self.session end
   local session = self.settings.transport or core.session(self.settings)
+  local watcher
   if self.loop.watch then
-    local watcher, message = loops.watch(self.loop, session, function() drain(self) end)
+    local message
+    watcher, message = loops.watch(self.loop, session, function() drain(self) end)
     if not watcher then
       session:close()
       return nil, message
     end
-    self.watcher = watcher
   end
-  self.session = session
-  return session
+  if not self.session then
+    self.session, self.watcher = session, watcher
+  elseif session ~= self.session then
+    session:close()
+  end
+  return self.session
 end
 
 --- The watcher runs while something is in flight or about to be, and no longer.

@@ -113,6 +113,13 @@ local function drop(self, call)
   end
 end
 
+--- Puts away what its caller was asked for when an error came.
+local function drop_asking(self)
+  local asking = self.asking
+  self.asking = false
+  if asking and asking ~= true then drop(self, asking) end
+end
+
 --- Sends what may be sent. An error of the ids or of the key's function is kept
 -- until nothing is in flight any more; Ctrl-C comes at once.
 ---@param call table? that is to be given out: where an error would take it along,
@@ -123,13 +130,8 @@ local function send(self, call)
   local ok, raised = protect.pcall(self.waiter, send_due_and_new, self)
   if ok then return end
   if interrupt.is(raised) then error(raised, 0) end
-  if self.asking then
-    self.caller_error = { raised }
-    if self.asking ~= true then drop(self, self.asking) end
-    self.asking = false
-  else
-    self.raised = { raised }
-  end
+  if self.asking then self.caller_error = { raised } else self.raised = { raised } end
+  drop_asking(self)
 end
 
 local function has_ended(self)
@@ -215,6 +217,7 @@ function Stream:result()
   end
   self.waiter = self.engine:new_waiter()
   self.awaited = coroutine.running() or true
+  drop_asking(self) -- of a coroutine that an error has ended
   local ok, call = protect.pcall(self.waiter, next_settled, self)
   self.awaited = false
   if not ok or (call and call.hook_error) then self:cancel() end

@@ -5,6 +5,8 @@
 
 local core = require "leadping.core"
 
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
+
 local text = {}
 
 local function hex(byte)
@@ -45,8 +47,12 @@ function text.sample(value, limit)
   return text.escape(beginning) .. ("… (%d bytes)"):format(#value)
 end
 
+--- The longest first: another one may be its beginning.
 local function each(secrets)
-  return ipairs(type(secrets) == "table" and secrets or { secrets or nil })
+  local sorted = { secrets or nil }
+  if type(secrets) == "table" then sorted = { unpack(secrets) } end
+  table.sort(sorted, function(a, b) return #a > #b end)
+  return ipairs(sorted)
 end
 
 --- Replaces every occurrence of a secret.

@@ -25,9 +25,8 @@
 #define SLICE 200
 
 /* Bytes that a session takes from malloc, about as many as with a connection
- * over TLS. Its userdata is larger by so much, which is never touched: that is
- * how the collector knows, and dropped ones do not pile up until there are no
- * descriptors left. */
+ * over TLS. The collector is given as much garbage, never touched, for each: so
+ * dropped ones do not pile up until there are no descriptors left. */
 #define WEIGHT 100000
 
 struct session {
@@ -336,7 +335,9 @@ int core_session(lua_State *L)
 {
   struct session *s;
   luaL_checktype(L, 1, LUA_TTABLE);
-  s = lua_newuserdata(L, sizeof *s + WEIGHT);
+  lua_newuserdata(L, WEIGHT);
+  lua_pop(L, 1);
+  s = lua_newuserdata(L, sizeof *s);
   memset(s, 0, sizeof *s);
   s->forks = forks;
   luaL_getmetatable(L, METATABLE);

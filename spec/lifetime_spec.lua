@@ -58,14 +58,14 @@ describe("a client's connections", function()
   end)
 
   it("are closed by the collector before descriptors run out, with much in memory", function()
-    local output = support.shell(([[ulimit -n 512 && %s - <<'END'
+    local output = support.shell(([[ulimit -n 1024 && %s - <<'END'
       local leadping = require "leadping"
       local kept = {}
-      for i = 1, 30000 do kept[i] = { i } end
-      for i = 1, 600 do assert(leadping.new():clear_override("dropped " .. i)) end
+      for i = 1, 60000 do kept[i] = { i } end
+      for i = 1, 1000 do assert(leadping.new():clear_override("dropped " .. i)) end
       print(#kept)
 END]]):format(support.lua))
-    assert.equal("30000\n", output)
+    assert.equal("60000\n", output)
   end)
 
   it("that need more descriptors than there are have an error that says so", function()

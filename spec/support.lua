@@ -90,12 +90,13 @@ function support.answer(body, head)
   return "answer:" .. serial
 end
 
---- What the emulator has been asked since the mark, oldest first.
+--- What the emulator has been asked since the mark, oldest first. A line that is
+-- being written is for the next time.
 ---@param mark integer? as returned by an earlier call
 ---@return table[] requests
 ---@return integer mark for a later call
 function support.requests(mark)
-  local content = support.read(support.directory .. "/requests.jsonl") or ""
+  local content = (support.read(support.directory .. "/requests.jsonl") or ""):match("^.*\n") or ""
   local requests = {}
   for line in content:sub((mark or 0) + 1):gmatch("[^\n]+") do
     requests[#requests + 1] = cjson.decode(line)

@@ -202,30 +202,29 @@ describe("http", function()
 end)
 
 describe("a proxy", function()
-  it("given by the option is used", function()
-    local client = support.client {
-      base_url = "http://api.example", allow_http = true, proxy = support.http,
+  local function options(proxy, ca_file)
+    return {
+      base_url = "http://api.example", allow_http = true, proxy = proxy, ca_file = ca_file,
     }
+  end
+
+  local function assert_passes_on(given)
+    local client = support.client(given)
     finally(function() client:close() end)
     local _, mark = support.requests()
     assert(client:clear_override("through"))
     assert.equal("api.example", support.requests(mark)[1].headers.host)
+  end
+
+  it("given by the option is used", function()
+    assert_passes_on(options(support.http))
   end)
 
   it("over TLS is trusted as a server is", function()
-    local function options(proxy, ca_file)
-      return {
-        base_url = "http://api.example", allow_http = true, proxy = proxy, ca_file = ca_file,
-      }
-    end
     assert.matches("; the certificate's authority is not trusted here",
       refusal(options(support.tls)))
     assert.matches("; the certificate has expired", refusal(options(EXPIRED, support.ca)))
-    local client = support.client(options(support.tls, support.ca))
-    finally(function() client:close() end)
-    local _, mark = support.requests()
-    assert(client:clear_override("through TLS"))
-    assert.equal("api.example", support.requests(mark)[1].headers.host)
+    assert_passes_on(options(support.tls, support.ca))
   end)
 
   it("may say much before it connects, which is no part of the answer", function()

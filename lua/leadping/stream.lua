@@ -102,22 +102,18 @@ local function send_due_and_new(self)
   start_new(self)
 end
 
---- Puts away the call for whose key an error was raised. In a run, one that was
--- sent before is given out with what is known of it.
-local function drop(self, call)
+--- Puts away what its caller was asked for when an error came. Of a run's calls, one
+-- that was sent before is given out with what is known of it.
+local function drop_asking(self)
+  local call = self.asking
+  self.asking = false
+  if not call or call == true then return end
   if call.last and self.run ~= ONCE then
     call:give_up()
     self:settle(call)
   else
     self.busy = self.busy - 1
   end
-end
-
---- Puts away what its caller was asked for when an error came.
-local function drop_asking(self)
-  local asking = self.asking
-  self.asking = false
-  if asking and asking ~= true then drop(self, asking) end
 end
 
 --- Sends what may be sent. An error of the ids or of the key's function is kept
